@@ -1,0 +1,44 @@
+"""The federation: the whole organisation with many heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from polyceph.core.model.domain import Domain
+from polyceph.core.model.person import Person
+from polyceph.core.model.place import Place
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment of the federation; `storage` is the root of all lakes: a folder, `s3://…` or `az://…`."""
+
+    name: str
+    storage: str
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A way to reach people (`ntfy`, `teams`, `email`); `target_env` names the variable that holds its address."""
+
+    name: str
+    kind: str
+    target_env: str
+
+
+@dataclass(frozen=True)
+class Federation:
+    """Everything declared in one federation folder, checked."""
+
+    name: str
+    title: Mapping[str, str]
+    languages: tuple[str, ...]
+    environments: Mapping[str, Environment]
+    channels: Mapping[str, Channel]
+    people: Mapping[str, Person]
+    domains: Mapping[str, Domain]
+    place: Place
+    digest: str = ""
+    """SHA-256 over the bytes of every declaration, hexadecimal."""
+    links: Mapping[str, str] = field(default_factory=dict)

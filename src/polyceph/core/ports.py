@@ -1,0 +1,180 @@
+"""The few Protocols by which use cases and entrypoints reach the world; standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.contract import Contract
+from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.event import Event
+
+
+class Clock(Protocol):
+    """The one source of time."""
+
+    def now(self) -> datetime:
+        """Return the aware UTC time."""
+        ...
+
+
+class ArrowStream(Protocol):
+    """Anything that speaks the Arrow PyCapsule interface: record batches, read once."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the stream's capsule."""
+        ...
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a connector found out by itself and reports: a delimiter, a skipped row, a decimal comma."""
+
+    subject: str
+    text: str
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Pushdown:
+    """A SELECT that DuckDB can run where the data is. `prepare` gets DuckDB's connection (secrets, ATTACH) and returns the SELECT."""
+
+    prepare: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class Original:
+    """Bytes as they came, to keep content-addressed next to the rows they became. `sha256` is hexadecimal."""
+
+    path: Path
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One portion of a source for one dataset, loaded whole or not at all.
+
+    `key` identifies the content (a file's hash, a cursor range): the same key is never loaded twice.
+    `cursor` is kept in the same transaction as the rows and comes back in the next demand.
+    """
+
+    key: str
+    rows: ArrowStream | Pushdown
+    cursor: str | None = None
+    originals: tuple[Original, ...] = ()
+    notes: tuple[Note, ...] = ()
+    origin: str = ""
+    """What a person calls it: a file's name, a table, an address."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a load asks of a connector: the dataset's contract, its options, where it stopped, what is already there."""
+
+    dataset: DatasetId
+    contract: Contract
+    options: Mapping[str, object]
+    cursor: str | None
+    is_loaded: Callable[[str], bool]
+    workspace: Path
+    """A private folder for temporary files; removed after the load."""
+    base: Path
+    """Relative paths in options start here: the domain's folder."""
+
+
+class Connector(Protocol):
+    """Reads one kind of source. Built by its class from validated options; used in one process."""
+
+    def deliveries(self, demand: Demand) -> Iterator[Delivery]:
+        """Yield what is new for the demand, oldest first; nothing when nothing is new."""
+        ...
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one delivery became. `is_new` is False when its key was already in the lake."""
+
+    dataset: DatasetId
+    key: str
+    is_new: bool
+    rows: int
+    bytes: int
+    snapshot: int
+    origin: str = ""
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class SnapshotRecord:
+    """One committed change of a lake as its catalogue remembers it."""
+
+    domain: str
+    snapshot: int
+    at: datetime
+    author: str | None
+    message: str | None
+    extra: Mapping[str, object] = field(default_factory=dict)
+    changes: str = ""
+
+
+class Lake(Protocol):
+    """One domain's lake as its own code sees it."""
+
+    def load(self, delivery: Delivery, contract: Contract, commit: LakeCommit) -> LoadReport:
+        """Append a delivery to its raw table, exactly once."""
+        ...
+
+    def cursor(self, dataset: DatasetId) -> str | None:
+        """Return where the last committed load stopped."""
+        ...
+
+    def is_loaded(self, dataset: DatasetId, key: str) -> bool:
+        """Tell whether a delivery with this key is committed."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction on the store; leaving it without `commit` rolls back."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def record(self, event: Event) -> None:
+        """Write an event into the journal, in this transaction."""
+        ...
+
+    def commit(self) -> None:
+        """Commit; refuse when something changed and no event says so."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How one run ended: `status` is SUCCESS, FAILURE or CANCELED."""
+
+    run: str
+    domain: str
+    status: str
+    seconds: float
+    checks_passed: int = 0
+    checks_failed: int = 0
+    error: str | None = None
+
+
+class RunLauncher(Protocol):
+    """Starts pipelines of a domain and tells how they ended."""
+
+    def launch(self, domain: str, datasets: tuple[DatasetId, ...], tags: Mapping[str, str]) -> str:
+        """Start a run and return its id; an empty tuple means the whole domain."""
+        ...
+
+    def outcome(self, run: str) -> RunOutcome | None:
+        """Return how a run ended, None while it goes on."""
+        ...

@@ -1,0 +1,114 @@
+"""How a process runs: values from the environment (`POLYCEPH_…`), frozen. What is governed is in declarations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class PostgresAddress(BaseModel):
+    """Where a PostgreSQL database is and as whom to enter it. `host` may be a socket directory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    port: int = 5432
+    database: str
+    user: str
+    password: SecretStr
+
+    def at(self, database: str) -> PostgresAddress:
+        """Return the same server and role in another database."""
+        return self.model_copy(update={"database": database})
+
+    def as_role(self, user: str, password: SecretStr) -> PostgresAddress:
+        """Return the same server and database entered as another role."""
+        return self.model_copy(update={"user": user, "password": password})
+
+    def url(self, scheme: str = "postgresql") -> str:
+        """Return a URL that holds the password: hand it to a driver, never to a log."""
+        name, word = quote(self.user, safe=""), quote(self.password.get_secret_value(), safe="")
+        if self.host.startswith("/"):
+            return f"{scheme}://{name}:{word}@/{self.database}?host={quote(self.host)}&port={self.port}"
+        return f"{scheme}://{name}:{word}@{self.host}:{self.port}/{self.database}"
+
+    def shown(self) -> str:
+        """Return the address without the password."""
+        return f"postgresql://{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+class ObjectStorage(BaseModel):
+    """Keys and address of an S3 or Azure store that holds lake data; empty for a local folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    key_id: SecretStr | None = None
+    secret: SecretStr | None = None
+    url_style: str = "path"
+    use_ssl: bool = True
+    azure_connection_string: SecretStr | None = None
+
+
+class LakeAddress(BaseModel):
+    """One domain's lake: its DuckLake catalogue in PostgreSQL and the folder or bucket of its files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    domain: str
+    catalogue: PostgresAddress
+    metadata_schema: str
+    data_path: str
+    storage: ObjectStorage = ObjectStorage()
+
+
+class StoreSettings(BaseModel):
+    """A managed PostgreSQL server (`POLYCEPH_STORE__DSN`); without it the embedded one is started."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dsn: SecretStr | None = None
+
+
+class WebSettings(BaseModel):
+    """Where the Dagster webserver listens. Loopback until sign-in exists."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=3000, ge=0, le=65535, description="0 takes any free port")
+
+
+class LimitSettings(BaseModel):
+    """What one domain's processes may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    process_memory_mb: int = Field(default=4096, ge=512, description="address space a domain process may fill with data")
+    duckdb_memory_mb: int = Field(default=1024, ge=128)
+    duckdb_threads: int = Field(default=2, ge=1)
+    orphan_grace_hours: int = Field(default=24, ge=0, description="age at which files of killed loads are removed")
+
+
+class Settings(BaseSettings):
+    """All settings of a polyceph process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="POLYCEPH_", env_nested_delimiter="__", frozen=True, extra="ignore", nested_model_default_partial_update=True
+    )
+
+    federation: Path = Path()
+    home: Path | None = Field(default=None, description="state folder; <federation>/.polyceph when empty")
+    environment: str = "dev"
+    store: StoreSettings = StoreSettings()
+    storage: ObjectStorage = ObjectStorage()
+    web: WebSettings = WebSettings()
+    limits: LimitSettings = LimitSettings()
+
+    def state(self) -> Path:
+        """Return the absolute folder that holds everything a running federation keeps on this machine."""
+        return (self.home or self.federation / ".polyceph").resolve()
