@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Locks the environments with hashes and without registry addresses. Run it after a change of dependencies in pyproject.toml.
+# Locks the environments with hashes and without registry addresses. Run it (`make lock`) after a change of dependencies in
+# pyproject.toml. dev.txt is constrained by platform.txt: a superset with the very same versions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/.uv/bin:$PATH"
 lock() { uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11 "$@"; }
+lock requirements/bootstrap.in -o requirements/bootstrap.txt
 lock --extra s3 --group build pyproject.toml -o requirements/platform.txt
 lock --extra s3 --group build --group test --group check --group bench pyproject.toml -c requirements/platform.txt -o requirements/dev.txt
