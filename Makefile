@@ -28,7 +28,7 @@ check: ## formatting, lint, types, import rules, freshness of the reference page
 	$(call say,format); $(bin)/ruff format --quiet --check $(code)
 	$(call say,lint); $(bin)/ruff check --quiet $(code)
 	$(call say,types); $(bin)/mypy
-	$(call say,import rules); $(bin)/lint-imports
+	$(call say,import rules); $(bin)/lint-imports --no-logo
 	$(call say,reference pages); $(bin)/python docs/generate.py --check
 
 format: ## put the code into the agreed form

@@ -25,7 +25,7 @@ provide_uv() {
   if [[ -n $uv ]] && "$uv" pip sync --help 2>/dev/null | grep -q -- --require-hashes; then return; fi
   uv=$venv/.uv/bin/uv
   [[ -x $uv ]] && return
-  local pip_options=(--quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt)
+  local pip_options=(--quiet --disable-pip-version-check --root-user-action=ignore --require-hashes -r requirements/bootstrap.txt)
   say "installing uv"
   if "$python" -m pip --version >/dev/null 2>&1; then
     # --target leaves the system's own packages alone, so it works on an externally managed Python as well.
@@ -41,22 +41,26 @@ provide_uv() {
 case $level in platform | dev) ;; *) die "unknown level '$level'; levels are platform, dev" ;; esac
 [[ $level == platform && -e $venv/.stamp-dev ]] && level=dev
 
-python=$(find_python)
-stamp="$PWD $("$python" -V 2>&1) $(cat "requirements/$level.txt" pyproject.toml | sha256sum)"
-if [[ -x $venv/bin/polyceph && $(cat "$venv/.stamp-$level" 2>/dev/null) == "$stamp" ]]; then exit 0; fi
+# Scripts in an environment name its folder, so a moved checkout needs a new one.
+is_usable() { [[ $(cat "$venv/.stamp-origin" 2>/dev/null || echo "$PWD") == "$PWD" ]] && is_recent "$venv/bin/python"; }
+stamp() { cat "requirements/$level.txt" pyproject.toml <("$venv/bin/python" -V) | sha256sum; }
+
+if is_usable && [[ -x $venv/bin/polyceph && $(cat "$venv/.stamp-$level" 2>/dev/null) == "$(stamp)" ]]; then exit 0; fi
 
 started=$SECONDS
-# A moved checkout or another Python needs a new environment: scripts in it name both.
-if ! "$venv/bin/python" -V >/dev/null 2>&1 || [[ -e $venv/.stamp-origin && $(cat "$venv/.stamp-origin") != "$PWD $("$python" -V 2>&1)" ]]; then
+python=$(find_python)
+if ! is_usable; then
   say "creating $venv with $("$python" -V 2>&1)"
   rm -rf "$venv"
   "$python" -m venv --without-pip "$venv"
 fi
-printf '%s' "$PWD $("$python" -V 2>&1)" >"$venv/.stamp-origin"
+printf '%s' "$PWD" >"$venv/.stamp-origin"
 provide_uv
+quiet=--quiet
+[[ -t 2 ]] && quiet=
 export VIRTUAL_ENV=$PWD/$venv
 say "installing the $level environment from requirements/$level.txt (a few minutes the first time)"
-"$uv" pip sync --require-hashes "requirements/$level.txt"
+"$uv" pip sync $quiet --require-hashes "requirements/$level.txt"
 "$uv" pip install --quiet --no-deps --no-build-isolation -e .
-printf '%s' "$stamp" >"$venv/.stamp-$level"
+stamp >"$venv/.stamp-$level"
 say "environment ready after $((SECONDS - started)) s"
