@@ -112,3 +112,21 @@ class Settings(BaseSettings):
     def state(self) -> Path:
         """Return the absolute folder that holds everything a running federation keeps on this machine."""
         return (self.home or self.federation / ".polyceph").resolve()
+
+
+class DomainProcess(BaseSettings):
+    """What a domain's own process is told about itself (`POLYCEPH_DOMAIN__…`): its role and nothing of the platform's."""
+
+    model_config = SettingsConfigDict(env_prefix="POLYCEPH_DOMAIN__", frozen=True, extra="ignore")
+
+    name: str
+    host: str
+    port: int
+    user: str
+    password: SecretStr
+    code: str = "uncommitted"
+    """Git commit of the domain's folder."""
+
+    def address(self, database: str) -> PostgresAddress:
+        """Return the domain's way into a database of the platform's server."""
+        return PostgresAddress(host=self.host, port=self.port, database=database, user=self.user, password=self.password)

@@ -1,0 +1,125 @@
+"""The component `Ingest`: any connector, any number of datasets, into the raw zone, exactly once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from polyceph.bootstrap import DomainRuntime, connector_of, current_domain
+from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.contract import Contract
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.ports import Demand, LoadReport
+from polyceph.errors import Invalid, PolycephError
+from polyceph.orchestrate.datasets import bare_spec, contract_version, key_of, lake_metadata, load_metadata, schedule
+from polyceph.orchestrate.refusals import explained
+
+_CHECK = "contract"
+_SHOWN = 20
+
+
+class Ingest(dg.Component, dg.Model, dg.Resolvable):
+    """Load datasets of one source of the domain into its raw zone.
+
+    Raw is append-only: each delivery (a file, a range of a cursor, a snapshot of a table) is loaded exactly once,
+    keeps its key, and is checked against the dataset's contract before it becomes visible.
+
+    ```yaml
+    type: polyceph.orchestrate.components.Ingest
+    attributes:
+      source: register          # a source of domain.yaml
+      schedule: "0 5 * * *"     # optional, Europe/Brussels
+      datasets:
+        - name: schools         # raw.schools, promised by contracts/schools.odcs.yaml
+          table: public.schools # the other keys are the connector's
+    ```
+    """
+
+    source: str = Field(description="A source of the domain, as named in domain.yaml.")
+    datasets: list[dict[str, Any]] = Field(description="One entry per dataset: its name, and the connector's options beside it.")
+    schedule: str | None = Field(default=None, description="Cron expression, Europe/Brussels.")
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  Dagster's signature
+        """Return one asset with its contract check per dataset, and the schedule."""
+        runtime = current_domain()
+        assets = [_asset(runtime, self.source, entry) for entry in self.datasets]
+        keys = [key for asset in assets for key in asset.keys]
+        return dg.Definitions(assets=assets, schedules=schedule(f"{runtime.domain.name}_{self.source}", self.schedule, keys))
+
+
+def _asset(runtime: DomainRuntime, source: str, entry: dict[str, Any]) -> dg.AssetsDefinition:
+    dataset = DatasetId(runtime.domain.name, Zone.RAW, str(entry["name"]))
+    options = {key: value for key, value in entry.items() if key != "name"}
+    declared = runtime.domain.sources[source]
+
+    @dg.multi_asset(
+        name=f"{dataset.domain}__{dataset.zone}__{dataset.name}",
+        specs=[bare_spec(dataset, kinds=("ducklake", declared.connector))],
+        check_specs=[dg.AssetCheckSpec(_CHECK, asset=key_of(dataset), description="The delivery keeps the promises of its contract.")],
+    )
+    def load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        yield from _load(context, runtime, (source, dataset, options))
+
+    return load
+
+
+def _load(
+    context: dg.AssetExecutionContext, runtime: DomainRuntime, what: tuple[str, DatasetId, dict[str, Any]]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    source, dataset, options = what
+    contract = runtime.domain.contracts[dataset]
+    reports: list[LoadReport] = []
+    try:
+        for report in _deliveries(runtime, contract, source, options, run=context.run_id):
+            context.log.info(f"{report.origin}: {report.rows} rows, {'loaded' if report.is_new else 'already there'} ({report.key})")
+            reports.append(report)
+    except Invalid as error:
+        yield _failed_check(dataset, error)
+        raise explained(error) from error
+    except PolycephError as error:
+        raise explained(error) from error
+    metadata = load_metadata(reports) | (lake_metadata(runtime, dataset) if runtime.lake.exists(dataset) else {})
+    yield dg.AssetCheckResult(passed=True, check_name=_CHECK, asset_key=key_of(dataset), metadata={"deliveries": len(reports)})
+    yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=metadata)
+
+
+def _deliveries(
+    runtime: DomainRuntime, contract: Contract, source: str, options: dict[str, Any], *, run: str
+) -> Iterator[LoadReport]:
+    dataset = contract.dataset
+    connector = connector_of(runtime, source)
+    commit = LakeCommit(
+        author=runtime.process.user,
+        message=f"load {dataset} from {source}",
+        run=run,
+        code=runtime.process.code,
+        contracts={str(dataset): contract_version(runtime, dataset) or ""},
+    )
+    with tempfile.TemporaryDirectory(prefix="polyceph-load-") as workspace:
+        demand = Demand(
+            dataset=dataset,
+            contract=contract,
+            options=options,
+            cursor=runtime.lake.cursor(dataset),
+            is_loaded=lambda key: runtime.lake.is_loaded(dataset, key),
+            workspace=Path(workspace),
+            base=runtime.folder,
+        )
+        for delivery in connector.deliveries(demand):
+            yield runtime.lake.load(delivery, contract, commit)
+
+
+def _failed_check(dataset: DatasetId, error: Invalid) -> dg.AssetCheckResult:
+    problems = "\n".join(f"- {p}" for p in error.problems[:_SHOWN]) or error.message
+    return dg.AssetCheckResult(
+        passed=False,
+        check_name=_CHECK,
+        asset_key=key_of(dataset),
+        description=error.message,
+        metadata={"problems": dg.MetadataValue.md(problems), "count": len(error.problems)},
+    )

@@ -1,0 +1,81 @@
+"""The component `Output`: a gold dataset served outside the lake, always whole."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import dagster as dg
+from pydantic import Field
+
+from polyceph.bootstrap import DomainRuntime, current_domain
+from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.errors import PolycephError
+from polyceph.orchestrate.datasets import bare_spec, contract_version, key_of, local_dataset, schedule
+from polyceph.orchestrate.refusals import explained
+
+
+class OutputSpec(dg.Model, dg.Resolvable):
+    """One output: its name, the gold dataset behind it, and where it goes."""
+
+    name: str = Field(description="Name of the output dataset, promised by its own contract.")
+    of: str = Field(description="The gold dataset served, as gold.<name>.")
+    to: Literal["postgres", "parquet", "csv", "xlsx"] = Field(description="A PostgreSQL table, or a file of this format.")
+
+
+class Output(dg.Component, dg.Model, dg.Resolvable):
+    """Serve gold datasets outside the lake: readers see the old content or the new, never a part.
+
+    ```yaml
+    type: polyceph.orchestrate.components.Output
+    attributes:
+      outputs:
+        - name: pupils_by_municipality
+          of: gold.pupils_by_municipality
+          to: postgres          # or parquet, csv, xlsx
+    ```
+    """
+
+    outputs: list[OutputSpec] = Field(description="What is served.")
+    schedule: str | None = Field(default=None, description="Cron expression, Europe/Brussels.")
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return one asset per output, and the schedule."""
+        runtime = current_domain()
+        assets = [_asset(runtime, spec) for spec in self.outputs]
+        keys = [key for asset in assets for key in asset.keys]
+        return dg.Definitions(assets=assets, schedules=schedule(f"{runtime.domain.name}_{context.path.name}", self.schedule, keys))
+
+
+def _asset(runtime: DomainRuntime, spec: OutputSpec) -> dg.AssetsDefinition:
+    dataset = DatasetId(runtime.domain.name, Zone.OUTPUT, spec.name)
+    gold = local_dataset(runtime.domain.name, spec.of)
+
+    @dg.multi_asset(
+        name=f"{dataset.domain}__{dataset.zone}__{dataset.name}", specs=[bare_spec(dataset, deps=[gold], kinds=("polyceph", spec.to))]
+    )
+    def serve(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        try:
+            report = _serve(runtime, dataset, gold, to=spec.to, run=context.run_id)
+        except PolycephError as error:
+            raise explained(error) from error
+        return dg.MaterializeResult(asset_key=key_of(dataset), metadata=report)
+
+    return serve
+
+
+def _serve(runtime: DomainRuntime, dataset: DatasetId, gold: DatasetId, *, to: str, run: str) -> dict[str, Any]:
+    commit = LakeCommit(
+        author=runtime.process.user,
+        message=f"serve {gold} as {dataset}",
+        run=run,
+        code=runtime.process.code,
+        contracts={str(dataset): contract_version(runtime, dataset) or ""},
+    )
+    if to == "postgres":
+        report = runtime.serve_table(gold, dataset.name, commit)
+    else:
+        report = runtime.serve_file(gold, f"{dataset.name}.{to}", commit)
+    found = {"dagster/row_count": report.rows, "bytes": report.bytes, "snapshot": report.snapshot, "address": report.address}
+    version = contract_version(runtime, dataset)
+    return found | ({"contract version": version} if version else {})

@@ -1,0 +1,129 @@
+"""Datasets as Dagster assets: keys, specs with owner, steward, zone, classification and columns, and what a run reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from polyceph.bootstrap import DomainRuntime
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.domain import Dataset
+from polyceph.core.ports import LoadReport
+from polyceph.errors import Invalid
+
+TIMEZONE = "Europe/Brussels"
+
+
+def key_of(dataset: DatasetId) -> dg.AssetKey:
+    """Return the asset key `[domain, zone, name]` of a dataset."""
+    return dg.AssetKey([dataset.domain, str(dataset.zone), dataset.name])
+
+
+def dataset_of(key: dg.AssetKey) -> DatasetId:
+    """Return the dataset that an asset key names; raise `Invalid` when it is not `[domain, zone, name]`."""
+    zones = ", ".join(Zone)
+    if len(key.path) != 3 or key.path[1] not in set(Zone):
+        raise Invalid(
+            f"asset key {'/'.join(key.path)} does not name a dataset", hint=f"use key=[domain, zone, name]; zones are {zones}"
+        )
+    return DatasetId(key.path[0], Zone(key.path[1]), key.path[2])
+
+
+def local_dataset(domain: str, text: str) -> DatasetId:
+    """Return the dataset named `zone.name` (of `domain`) or `domain.zone.name`."""
+    parts = text.split(".")
+    full = [domain, *parts] if len(parts) == 2 else parts
+    return dataset_of(dg.AssetKey(full))
+
+
+def bare_spec(dataset: DatasetId, *, deps: Iterable[DatasetId] = (), kinds: Iterable[str] = ()) -> dg.AssetSpec:
+    """Return the spec of a dataset before `described` adds what its domain declares about it."""
+    return dg.AssetSpec(key=key_of(dataset), deps=[key_of(d) for d in deps], kinds=set(kinds), group_name=str(dataset.zone))
+
+
+def described(spec: dg.AssetSpec, runtime: DomainRuntime) -> dg.AssetSpec:
+    """Return the spec with owner, steward, zone, classification, description, columns, contract and links."""
+    dataset = runtime.domain.datasets.get(dataset_of(spec.key))
+    if dataset is None:
+        return spec
+    contract = dataset.contract
+    tags = {**spec.tags, "zone": str(dataset.id.zone), "domain": dataset.id.domain}
+    if contract is not None:
+        tags["classification"] = str(contract.classification)
+    return spec.replace_attributes(
+        owners=list(dict.fromkeys(_emails(dataset, runtime))),
+        tags=tags,
+        description=(contract.description or contract.title) if contract and not spec.description else spec.description,
+        metadata={**_metadata(dataset, runtime), **spec.metadata},
+        group_name=str(dataset.id.zone),
+    )
+
+
+def _emails(dataset: Dataset, runtime: DomainRuntime) -> list[str]:
+    return [runtime.federation.people[person].email for person in (dataset.owner, dataset.steward)]
+
+
+def _metadata(dataset: Dataset, runtime: DomainRuntime) -> dict[str, Any]:
+    people = runtime.federation.people
+    found: dict[str, Any] = {"owner": people[dataset.owner].name, "steward": people[dataset.steward].name}
+    if dataset.contract is None:
+        return found
+    contract = dataset.contract
+    found |= {"contract": f"{contract.id} {contract.version}", "contract file": str(contract.place), "contract status": contract.status}
+    found |= {name: dg.MetadataValue.url(url) for name, url in contract.links.items()}
+    columns = [
+        dg.TableColumn(
+            name=c.name,
+            type=c.logical_type,
+            description=c.description or None,
+            constraints=dg.TableColumnConstraints(nullable=not c.required, unique=c.unique),
+            tags={"personal_data": str(c.personal_data).replace(" ", "_")},
+        )
+        for c in contract.columns
+    ]
+    return found | {"dagster/column_schema": dg.TableSchema(columns=columns)}
+
+
+def lake_metadata(runtime: DomainRuntime, dataset: DatasetId) -> dict[str, Any]:
+    """Return rows, bytes, files and snapshot of a dataset as they are in the lake now."""
+    facts = runtime.lake.facts(dataset)
+    found: dict[str, Any] = {"dagster/row_count": facts.rows, "bytes": facts.bytes, "files": facts.files, "snapshot": facts.snapshot}
+    contract = contract_version(runtime, dataset)
+    return found | ({"contract version": contract} if contract else {})
+
+
+def contract_version(runtime: DomainRuntime, dataset: DatasetId) -> str | None:
+    """Return the version of the dataset's contract, None when it has none."""
+    contract = runtime.domain.contracts.get(dataset)
+    return contract.version if contract else None
+
+
+def load_metadata(reports: Iterable[LoadReport]) -> dict[str, Any]:
+    """Return what the deliveries of one load became, notes of the connector included."""
+    loads = list(reports)
+    notes = [f"{r.origin}: {n.subject}: {n.text}" + (f" ({n.value})" if n.value else "") for r in loads for n in r.notes]
+    new = [r for r in loads if r.is_new]
+    found: dict[str, Any] = {
+        "deliveries": len(new),
+        "rows loaded": sum(r.rows for r in new),
+        "already loaded": len(loads) - len(new),
+    }
+    if notes:
+        found["notes"] = dg.MetadataValue.md("\n".join(f"- {n}" for n in notes))
+    return found
+
+
+def schedule(name: str, cron: str | None, keys: Iterable[dg.AssetKey]) -> list[dg.ScheduleDefinition]:
+    """Return the schedule of a component, none when it declares none."""
+    if cron is None:
+        return []
+    target = dg.AssetSelection.assets(*keys)
+    status = dg.DefaultScheduleStatus.RUNNING
+    return [dg.ScheduleDefinition(name=name, cron_schedule=cron, target=target, execution_timezone=TIMEZONE, default_status=status)]
+
+
+def run_tags(runtime: DomainRuntime) -> Mapping[str, str]:
+    """Return the tags by which a run is found again."""
+    return {"polyceph/domain": runtime.domain.name, "polyceph/code": runtime.process.code}

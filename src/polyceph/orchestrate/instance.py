@@ -1,0 +1,92 @@
+"""The files from which Dagster starts: its instance on PostgreSQL and the workspace of all code locations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from polyceph.settings import PostgresAddress
+
+_CONCURRENT_RUNS = 4
+
+
+def write_instance(home: Path) -> None:
+    """Write `dagster.yaml` into `home`. It holds no secret: the address comes from the environment of each process."""
+    home.mkdir(parents=True, exist_ok=True)
+    postgres = {
+        "hostname": {"env": "DAGSTER_PG_HOST"},
+        "port": {"env": "DAGSTER_PG_PORT"},
+        "username": {"env": "DAGSTER_PG_USER"},
+        "password": {"env": "DAGSTER_PG_PASSWORD"},
+        "db_name": {"env": "DAGSTER_PG_DATABASE"},
+    }
+    config = {
+        "storage": {"postgres": {"postgres_db": postgres}},
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {"max_concurrent_runs": _CONCURRENT_RUNS, "dequeue_interval_seconds": 1},
+        },
+        "local_artifact_storage": {
+            "module": "dagster.core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(home / "artifacts")},
+        },
+        "compute_logs": {
+            "module": "dagster.core.storage.local_compute_log_manager",
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(home / "logs")},
+        },
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
+    }
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def instance_environment(home: Path, address: PostgresAddress) -> dict[str, str]:
+    """Return the variables by which a process finds the instance and its storage."""
+    return {
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_PG_HOST": address.host,
+        "DAGSTER_PG_PORT": str(address.port),
+        "DAGSTER_PG_USER": address.user,
+        "DAGSTER_PG_PASSWORD": address.password.get_secret_value(),
+        "DAGSTER_PG_DATABASE": address.database,
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+
+
+def write_workspace(file: Path, sockets: Mapping[str, Path]) -> None:
+    """Write the workspace: one gRPC server on a Unix socket per domain."""
+    servers = [{"grpc_server": {"socket": str(path), "location_name": name}} for name, path in sorted(sockets.items())]
+    file.write_text(yaml.safe_dump({"load_from": servers}, sort_keys=False))
+
+
+def code_server_command(python: Path, socket: Path, name: str) -> tuple[str, ...]:
+    """Return the command of a domain's code server: answers even when the domain's code does not import."""
+    return (
+        str(python), "-m", "dagster", "api", "grpc", "--socket", str(socket), "--module-name", "polyceph.orchestrate.location",
+        "--location-name", name, "--lazy-load-user-code", "--use-python-environment-entry-point", "--log-level", "warning",
+    )  # fmt: skip
+
+
+def webserver_command(python: Path, workspace: Path, *, host: str, port: int) -> tuple[str, ...]:
+    """Return the command of the webserver."""
+    return (
+        str(python), "-m", "dagster_webserver", "--workspace", str(workspace), "--host", host, "--port", str(port),
+        "--dagster-log-level", "warning",
+    )  # fmt: skip
+
+
+def daemon_command(python: Path, workspace: Path) -> tuple[str, ...]:
+    """Return the command of the one daemon: schedules, sensors, the run queue."""
+    return (str(python), "-m", "dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning")
+
+
+def sockets_of(folder: Path, domains: Iterable[str]) -> dict[str, Path]:
+    """Return the socket of each domain's code server, in a folder only this account may enter."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    return {name: folder / f"{name}.sock" for name in domains}

@@ -1,0 +1,120 @@
+"""Starts runs through Dagster's GraphQL interface and reads how they ended. Needs no import of Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from polyceph.core.model.dataset import DatasetId
+from polyceph.core.ports import RunOutcome
+from polyceph.errors import Invalid, NotFound, Unavailable
+
+_LOCATIONS = """{workspaceOrError{__typename ... on Workspace{locationEntries{name loadStatus locationOrLoadError{
+  __typename ... on PythonError{message} ... on RepositoryLocation{repositories{name assetNodes{assetKey{path} isExecutable}}}}}}}}"""
+_LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typename ... on LaunchRunSuccess{run{runId}}
+  ... on PythonError{message} ... on InvalidSubsetError{message} ... on PipelineNotFoundError{message}
+  ... on RunConfigValidationInvalid{errors{message}} ... on UnauthorizedError{message}}}"""
+_RUN = """query($r:ID!){runOrError(runId:$r){__typename ... on Run{status startTime endTime repositoryOrigin{repositoryLocationName}}}}"""
+_EVENTS = """query($r:ID!,$c:String){logsForRun(runId:$r,afterCursor:$c){__typename ... on EventConnection{cursor hasMore events{__typename
+  ... on AssetCheckEvaluationEvent{evaluation{success severity checkName assetKey{path}}}
+  ... on ExecutionStepFailureEvent{stepKey error{message cause{message} errorChain{error{message}}} failureMetadata{description}}
+  ... on RunFailureEvent{message error{message}}}}}}"""
+_ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
+
+
+class DagsterLauncher:
+    """A `RunLauncher` over the webserver at `address` (`http://127.0.0.1:3000`)."""
+
+    def __init__(self, address: str) -> None:
+        self._client = httpx.Client(base_url=address, timeout=60.0)
+
+    def locations(self) -> dict[str, str | None]:
+        """Return, by domain, None when its code location is loaded, otherwise the reason why not."""
+        answer = self._ask(_LOCATIONS)["workspaceOrError"]
+        return {entry["name"]: _load_error(entry) for entry in answer.get("locationEntries", [])}
+
+    def datasets(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Return, by domain, the keys of the assets that its location can make."""
+        answer = self._ask(_LOCATIONS)["workspaceOrError"]
+        return {entry["name"]: _asset_keys(entry) for entry in answer.get("locationEntries", [])}
+
+    def launch(self, domain: str, datasets: tuple[DatasetId, ...], tags: Mapping[str, str]) -> str:
+        """Start one run that makes the datasets (all of the domain when empty) and return its id."""
+        keys = tuple((d.domain, str(d.zone), d.name) for d in datasets) or self.datasets().get(domain, ())
+        if not keys:
+            raise NotFound(f"domain {domain} has nothing to run", hint="declare a component in its defs folder, or see polyceph status")
+        selector = {
+            "repositoryLocationName": domain,
+            "repositoryName": "__repository__",
+            "pipelineName": "__ASSET_JOB",
+            "assetSelection": [{"path": list(key)} for key in keys],
+        }
+        pairs = [{"key": key, "value": value} for key, value in tags.items()]
+        answer = self._ask(_LAUNCH, p={"selector": selector, "runConfigData": {}, "executionMetadata": {"tags": pairs}})["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            reason = answer.get("message") or "; ".join(e["message"] for e in answer.get("errors", []))
+            raise Invalid(f"the run of {domain} was not accepted: {reason or answer['__typename']}")
+        return str(answer["run"]["runId"])
+
+    def outcome(self, run: str) -> RunOutcome | None:
+        """Return how a run ended with its checks and its first error, None while it goes on."""
+        answer = self._ask(_RUN, r=run)["runOrError"]
+        if answer["__typename"] != "Run":
+            raise NotFound(f"run {run} does not exist")
+        if answer["status"] not in _ENDED:
+            return None
+        passed, failed, error = self._findings(run)
+        seconds = (answer["endTime"] or 0.0) - (answer["startTime"] or answer["endTime"] or 0.0)
+        domain = answer["repositoryOrigin"]["repositoryLocationName"]
+        return RunOutcome(run, domain, answer["status"], seconds, checks_passed=passed, checks_failed=failed, error=error)
+
+    def _findings(self, run: str) -> tuple[int, int, str | None]:
+        passed = failed = 0
+        error: str | None = None
+        cursor: str | None = None
+        while True:
+            page = self._ask(_EVENTS, r=run, c=cursor)["logsForRun"]
+            for event in page.get("events", []):
+                if "evaluation" in event:
+                    passed, failed = passed + event["evaluation"]["success"], failed + (not event["evaluation"]["success"])
+                error = error or _event_error(event)
+            if not page.get("hasMore"):
+                return passed, failed, error
+            cursor = page["cursor"]
+
+    def _ask(self, query: str, **variables: object) -> dict[str, Any]:
+        try:
+            response = self._client.post("/graphql", json={"query": query, "variables": variables})
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                f"the Dagster webserver at {self._client.base_url} does not answer", hint="start the federation with polyceph up"
+            ) from error
+        body = response.json()
+        if body.get("errors"):
+            raise Unavailable(f"Dagster refused a query: {body['errors'][0]['message']}")
+        data: dict[str, Any] = body["data"]
+        return data
+
+
+def _load_error(entry: Mapping[str, Any]) -> str | None:
+    if entry["loadStatus"] != "LOADED":
+        return "still loading"
+    found = entry["locationOrLoadError"]
+    return str(found["message"]).strip() if found and found["__typename"] == "PythonError" else None
+
+
+def _asset_keys(entry: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    repositories = (entry["locationOrLoadError"] or {}).get("repositories", [])
+    return tuple(tuple(n["assetKey"]["path"]) for r in repositories for n in r["assetNodes"] if n["isExecutable"])
+
+
+def _event_error(event: Mapping[str, Any]) -> str | None:
+    """Return the innermost explanation of a failure event: what our own code said, not Dagster's wrapping."""
+    if event["__typename"] == "ExecutionStepFailureEvent":
+        chain = [event["error"], *(link["error"] for link in event["error"]["errorChain"])]
+        return f"{event['stepKey']}: {chain[-1]['message'].strip()}"
+    if event["__typename"] == "RunFailureEvent" and event.get("error"):
+        return str(event["error"]["message"]).strip()
+    return None

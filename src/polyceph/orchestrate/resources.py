@@ -1,0 +1,105 @@
+"""Resources for people who write Python assets: the lake and the output database, two lines each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pyarrow as pa
+from pydantic import PrivateAttr
+
+from polyceph.bootstrap import current_domain
+from polyceph.core.model.commit import LakeCommit
+from polyceph.orchestrate.datasets import contract_version, key_of, lake_metadata, local_dataset
+
+
+class Lake(dg.ConfigurableResource[Any]):
+    """The domain's own lake, and read-only what it consumes from others.
+
+    ```python
+    @dg.asset(key=["education", "silver", "school_names"], deps=[["education", "bronze", "schools"]])
+    def school_names(lake: Lake) -> dg.MaterializeResult:
+        schools = lake.query("select id, name from education.bronze.schools").to_polars()
+        return lake.replace("silver.school_names", schools.with_columns(pl.col("name").str.to_titlecase()))
+    ```
+    """
+
+    _run: str = PrivateAttr(default="none")
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Remember the run, so that what it writes carries its name."""
+        self._run = context.run_id or "none"
+
+    def query(self, sql: str, parameters: list[object] | None = None) -> Rows:
+        """Return the rows of a SELECT; tables are `domain.zone.dataset`, values go in as `?` parameters."""
+        return Rows(current_domain().lake.query(sql, parameters or []))
+
+    def replace(self, dataset: str, rows: Any) -> dg.MaterializeResult[Any]:
+        """Replace the content of `zone.dataset` atomically by Arrow, Polars or pandas rows; return what the asset returns."""
+        runtime = current_domain()
+        named = local_dataset(runtime.domain.name, dataset)
+        version = contract_version(runtime, named)
+        commit = LakeCommit(
+            author=runtime.process.user,
+            message=f"replace {named}",
+            run=self._run,
+            code=runtime.process.code,
+            contracts={str(named): version} if version else {},
+        )
+        runtime.lake.replace(named, arrow(rows), commit)
+        return dg.MaterializeResult(asset_key=key_of(named), metadata=lake_metadata(runtime, named))
+
+
+class Rows:
+    """The rows of a query, as Arrow, Polars or pandas."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def to_arrow(self) -> pa.Table:
+        """Return an Arrow table."""
+        return self._table
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return a Polars frame; shares memory where it can."""
+        frame = pl.from_arrow(self._table)
+        return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
+
+    def to_pandas(self) -> Any:
+        """Return a pandas frame; needs pandas in the domain's environment."""
+        return self._table.to_pandas()
+
+
+class Postgres(dg.ConfigurableResource[Any]):
+    """The domain's schema in the output database.
+
+    ```python
+    postgres.copy_from("gold.pupils_by_municipality", table="pupils")
+    frame = postgres.query("select * from pupils where nis_code = %s", ["25112"]).to_polars()
+    ```
+    """
+
+    _run: str = PrivateAttr(default="none")
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Remember the run, so that what it serves carries its name."""
+        self._run = context.run_id or "none"
+
+    def query(self, sql: str, parameters: list[object] | None = None) -> Rows:
+        """Return the rows of a query on the output database; values go in as `%s` parameters."""
+        return Rows(current_domain().output_query(sql, parameters or []))
+
+    def copy_from(self, dataset: str, *, table: str) -> int:
+        """Serve `zone.dataset` as `table` in the domain's schema by atomic swap; return the number of rows."""
+        runtime = current_domain()
+        named = local_dataset(runtime.domain.name, dataset)
+        commit = LakeCommit(author=runtime.process.user, message=f"copy {named} to {table}", run=self._run, code=runtime.process.code)
+        return runtime.serve_table(named, table, commit).rows
+
+
+def arrow(rows: Any) -> Any:
+    """Return rows that speak Arrow: pandas frames are converted, Arrow and Polars go as they are."""
+    if hasattr(rows, "__arrow_c_stream__"):
+        return rows
+    return pa.Table.from_pandas(rows, preserve_index=False)
