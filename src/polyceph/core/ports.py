@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any, Protocol, Self
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
-from polyceph.core.model.event import Event
+from polyceph.core.model.event import Actor, Event
+from polyceph.core.model.federation import Federation
 
 
 class Clock(Protocol):
@@ -139,22 +140,6 @@ class Lake(Protocol):
         ...
 
 
-class UnitOfWork(Protocol):
-    """One transaction on the store; leaving it without `commit` rolls back."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
-
-    def record(self, event: Event) -> None:
-        """Write an event into the journal, in this transaction."""
-        ...
-
-    def commit(self) -> None:
-        """Commit; refuse when something changed and no event says so."""
-        ...
-
-
 @dataclass(frozen=True)
 class RunOutcome:
     """How one run ended: `status` is SUCCESS, FAILURE or CANCELED."""
@@ -166,6 +151,151 @@ class RunOutcome:
     checks_passed: int = 0
     checks_failed: int = 0
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run somebody asked for; no datasets means the whole domain."""
+
+    run: str
+    domain: str
+    actor: Actor
+    datasets: tuple[DatasetId, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as the store knows it; `outcome` is None while it goes on."""
+
+    request: RunRequest
+    requested_at: datetime
+    outcome: RunOutcome | None
+
+
+@dataclass(frozen=True)
+class FederationChange:
+    """What applying a federation changed in the store; empty everywhere when nothing did."""
+
+    domains_added: tuple[str, ...] = ()
+    domains_changed: tuple[str, ...] = ()
+    domains_removed: tuple[str, ...] = ()
+    datasets_added: tuple[DatasetId, ...] = ()
+    datasets_changed: tuple[DatasetId, ...] = ()
+    datasets_removed: tuple[DatasetId, ...] = ()
+
+
+@dataclass(frozen=True)
+class AppliedDeclaration:
+    """A federation's declarations as they were applied: `digest` as in `Federation`, `commit` of git."""
+
+    digest: str
+    applied_at: datetime
+    commit: str
+    content: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class RecordedDataset:
+    """A dataset as the store knows it; contract version and digest are None where there is no contract."""
+
+    id: DatasetId
+    owner: str
+    steward: str
+    classification: str | None
+    contract_version: str | None
+    contract_digest: str | None
+    removed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """An event with the number and the time the store gave it. Numbers grow; gaps are rolled-back transactions."""
+
+    number: int
+    at: datetime
+    event: Event
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """Which events are wanted; None leaves a side open. `since` is included, `until` and `after` are not."""
+
+    domain: str | None = None
+    action: str | None = None
+    subject_kind: str | None = None
+    subject_id: str | None = None
+    actor: str | None = None
+    allowed: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    after: int | None = None
+    limit: int = 1000
+
+
+class UnitOfWork(Protocol):
+    """One transaction on the store; leaving it without `commit` rolls back."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def record(self, event: Event) -> None:
+        """Write an event into the journal, in this transaction."""
+        ...
+
+    def apply_federation(
+        self, federation: Federation, *, commit: str, content: Mapping[str, object], expected: str | None
+    ) -> FederationChange:
+        """Make the store know the federation as declared; refuse when the digest last applied is not `expected`."""
+        ...
+
+    def record_run_request(self, request: RunRequest) -> None:
+        """Keep who asked for which run."""
+        ...
+
+    def record_run_outcome(self, outcome: RunOutcome) -> None:
+        """Keep how a requested run ended, once."""
+        ...
+
+    def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> int:
+        """Keep changes of lakes; return how many were new."""
+        ...
+
+    def commit(self) -> None:
+        """Commit; refuse when something changed and no event says so."""
+        ...
+
+
+class Queries(Protocol):
+    """What the store is asked; each call sees one moment."""
+
+    def last_declaration(self) -> AppliedDeclaration | None:
+        """Return what was applied last, None before the first time."""
+        ...
+
+    def datasets(self, domain: str | None = None) -> tuple[RecordedDataset, ...]:
+        """Return the datasets that are not removed, sorted, of one domain or of all."""
+        ...
+
+    def removed_datasets(self) -> tuple[RecordedDataset, ...]:
+        """Return the datasets that were declared once and are no more."""
+        ...
+
+    def last_snapshots(self) -> Mapping[str, int]:
+        """Return the last recorded snapshot by domain."""
+        ...
+
+    def run(self, run: str) -> RunRecord | None:
+        """Return one run, None when nobody asked for it."""
+        ...
+
+    def open_runs(self) -> tuple[RunRecord, ...]:
+        """Return the runs that have no outcome yet, oldest first."""
+        ...
+
+    def events(self, wanted: EventFilter) -> tuple[JournalEntry, ...]:
+        """Return events in the order of their numbers."""
+        ...
 
 
 class RunLauncher(Protocol):
