@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -19,7 +18,7 @@ from polyceph.errors import Conflict, Misconfigured, Unavailable
 from polyceph.settings import PostgresAddress
 from polyceph.store.place import ServerPlace
 from polyceph.store.postmaster import Launch, Postmaster, Refusal, free_port
-from polyceph.store.private_file import read_private, write_private
+from polyceph.store.private_file import locked, read_private, write_private
 from polyceph.store.programs import Account, account_for, major_version, reachable_programs, run
 
 ADMIN = "polyceph_admin"
@@ -110,16 +109,7 @@ class EmbeddedPostgres:
     def _locked(self) -> Iterator[None]:
         """Let one process at a time start or stop the server."""
         self._place.folder.mkdir(parents=True, exist_ok=True)
-        with (self._place.folder / "lock").open("w") as file:
-            deadline = time.monotonic() + 2 * _RECOVERY_SECONDS
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > deadline:
-                        raise Conflict(f"another process is starting or stopping the PostgreSQL server of {self._place.folder}") from error
-                    time.sleep(0.05)
+        with locked(self._place.folder / "lock", seconds=2 * _RECOVERY_SECONDS):
             yield
 
     def _initialise(self, account: Account, home: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from polyceph.errors import Misconfigured
+from polyceph.errors import Conflict, Misconfigured
 
 
 def write_private(path: Path, text: str) -> None:
@@ -40,3 +44,25 @@ def read_private(path: Path) -> str:
         raise Misconfigured(f"{path} is missing", hint="restore it from a backup") from error
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} cannot be read: {error}") from error
+
+
+@contextmanager
+def locked(path: Path, *, seconds: float = 60.0) -> Iterator[None]:
+    """Let one process at a time into the block; the lock is the system's and ends with the process.
+
+    Raises:
+        Conflict: another process holds it all the time.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise Conflict(f"another process holds {path}", hint="wait until it ends") from error
+                time.sleep(0.05)
+        yield

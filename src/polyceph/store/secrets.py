@@ -1,0 +1,94 @@
+"""Secrets kept on this machine: passwords the platform made for its roles, and what a domain's engineers wrote for their sources."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from polyceph.errors import Invalid, Misconfigured, Problem
+from polyceph.store.private_file import locked, read_private, write_private
+
+_PASSWORD_BYTES = 24
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def role_passwords(folder: Path, roles: Iterable[str]) -> Mapping[str, SecretStr]:
+    """Return a password for each role from `<folder>/roles.json`, making those that are missing.
+
+    Two processes that ask at once get the same passwords.
+
+    Raises:
+        Misconfigured: the file is damaged or open to others.
+    """
+    path = folder / "roles.json"
+    wanted = tuple(dict.fromkeys(roles))
+    with locked(folder / "lock"):
+        known = _known_passwords(path)
+        missing = [role for role in wanted if role not in known]
+        if missing:
+            known |= {role: secrets.token_urlsafe(_PASSWORD_BYTES) for role in missing}
+            write_private(path, json.dumps(known, indent=1, sort_keys=True))
+    return {role: SecretStr(known[role]) for role in wanted}
+
+
+def domain_environment(folder: Path, domain: str) -> Mapping[str, SecretStr]:
+    """Return the variables of `<folder>/<domain>.env`: lines `KEY=VALUE`, comments with `#`, quotes around a value taken off.
+
+    Nothing is expanded. A domain without a file has no variables.
+
+    Raises:
+        Invalid: some lines are wrong; all are named, their values are not shown.
+        Misconfigured: others than the owner may read the file.
+    """
+    path = folder / f"{domain}.env"
+    if not path.exists():
+        return {}
+    found: dict[str, SecretStr] = {}
+    problems: list[Problem] = []
+    for number, line in enumerate(read_private(path).splitlines(), start=1):
+        text = line.strip().removeprefix("export ").strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = (part.strip() for part in text.partition("="))
+        message = _complaint(name, equals, value, found)
+        if message:
+            problems.append(Problem(message, file=str(path), line=number, column=1, hint="write one KEY=VALUE a line"))
+        else:
+            found[name] = SecretStr(_unquoted(value))
+    if problems:
+        raise Invalid(f"the secrets of domain {domain} cannot be read", problems=problems)
+    return found
+
+
+def _complaint(name: str, equals: str, value: str, found: Mapping[str, SecretStr]) -> str | None:
+    if not equals:
+        return "there is no '=' in this line"
+    if not _NAME.fullmatch(name):
+        return "the name before '=' is not a variable's name (letters, digits, _; no digit first)"
+    if name in found:
+        return f"{name} is given twice"
+    if value[:1] in ("'", '"') and (len(value) < 2 or value[-1] != value[0]):
+        return f"the quote around the value of {name} is not closed"
+    return None
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if value[:1] in ("'", '"') else value
+
+
+def _known_passwords(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    try:
+        known = json.loads(read_private(path))
+    except json.JSONDecodeError:
+        # The decoder's message may quote the text, which is passwords.
+        raise Misconfigured(f"{path} is damaged", hint="restore it, or remove it: new passwords are made at the next start") from None
+    if not isinstance(known, dict) or not all(isinstance(word, str) for word in known.values()):
+        raise Misconfigured(f"{path} does not hold passwords by role", hint="restore it, or remove it: new ones are made at the next start")
+    return known
