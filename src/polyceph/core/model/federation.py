@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from polyceph.core.model.domain import Domain
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
+from polyceph.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,5 @@ class Federation:
     digest: str = ""
     """SHA-256 over the bytes of every declaration, hexadecimal."""
     links: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+    """What does not stop the federation and still wants somebody's attention, sorted by file and line."""
