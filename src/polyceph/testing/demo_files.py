@@ -76,7 +76,7 @@ def sport(folder: Path, random: Random, towns: tuple[Municipality, ...]) -> Iter
     document = {"source": "Registre des clubs sportifs", "etabli_le": f"31/12/{YEAR}", "clubs": clubs}
     yield _bytes(folder / "clubs.json", (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())
     halls = [
-        (f"INF{n:04d}", f"{random.choice(KINDS).capitalize()} de {t.name_fr}", t)
+        (f"INF{n:04d}", f"{random.choice(KINDS).capitalize()} {demo_places.of(t)}", t)
         for n, t in enumerate(demo_places.draw(random, towns, HALLS), 1)
     ]
     for month in range(1, 13):
@@ -96,7 +96,7 @@ def day_in_french(day: date) -> str:
 
 def _library(random: Random, number: int, town: Municipality) -> tuple[object, ...]:
     opened = date(1960, 1, 1) + timedelta(days=random.randrange(22_000))
-    name = f"Bibliothèque {random.choice(('communale', 'publique', 'locale', 'centrale'))} de {town.name_fr}"
+    name = f"Bibliothèque {random.choice(('communale', 'publique', 'locale', 'centrale'))} {demo_places.of(town)}"
     surface = amount(random.uniform(80, 2400), decimals=1)
     return (
         f"BIB{number:04d}",

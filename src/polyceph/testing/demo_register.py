@@ -42,6 +42,7 @@ create table demo_stamp (version integer, seed integer, scale integer);
 """
 """Tables of the register; `demo_stamp` tells what made them, so that a second start reuses them."""
 
+KINDS = {"maternel": "maternelle", "primaire": "primaire", "fondamental": "fondamentale"}
 NETWORKS = ("officiel", "libre", "WBE")
 GRADES = {
     "maternel": ("M1", "M2", "M3"),
@@ -117,15 +118,19 @@ def _school(people: People, number: int, place: Municipality) -> Row:
     random = people.random
     network = random.choices(NETWORKS, weights=(5, 4, 1))[0]
     level = random.choices(tuple(GRADES), weights=(1, 1, 3, 6))[0]
-    kind = {"maternel": "École maternelle", "primaire": "École primaire", "secondaire": "Athénée", "fondamental": "École fondamentale"}[
-        level
-    ]
-    name = f"{kind} Saint-{random.choice(SAINTS)} de {place.name_fr}" if network == "libre" else f"{kind} communale de {place.name_fr}"
-    if network == "WBE":
-        name = f"{kind} royale {place.name_fr}".replace("Athénée royale", "Athénée royal")
+    name = _school_name(random, network, level, place)
     opened = date(1950, 9, 1) + timedelta(days=random.randrange(26_000))
     street, postcode = people.address(), random.choice(place.postcodes)
     return number, _typed(random, name), network, level, street, postcode, place.nis_code, opened, _moment(random)
+
+
+def _school_name(random: Random, network: str, level: str, place: Municipality) -> str:
+    if network == "libre":
+        kind = "Collège" if level == "secondaire" else f"École {KINDS[level]}"
+        return f"{kind} Saint-{random.choice(SAINTS)} {demo_places.of(place)}"
+    of_whom = ("royal", "royale") if network == "WBE" else ("communal", "communale")
+    school = f"Athénée {of_whom[0]}" if level == "secondaire" else f"École {KINDS[level]} {of_whom[1]}"
+    return f"{school} {demo_places.of(place)}"
 
 
 def _pupil(people: People, number: int, school: Row, by_id: Mapping[str, Municipality]) -> Row:
