@@ -25,9 +25,7 @@ def dataset_of(key: dg.AssetKey) -> DatasetId:
     """Return the dataset that an asset key names; raise `Invalid` when it is not `[domain, zone, name]`."""
     zones = ", ".join(Zone)
     if len(key.path) != 3 or key.path[1] not in set(Zone):
-        raise Invalid(
-            f"asset key {'/'.join(key.path)} does not name a dataset", hint=f"use key=[domain, zone, name]; zones are {zones}"
-        )
+        raise Invalid(f"asset key {'/'.join(key.path)} does not name a dataset", hint=f"use key=[domain, zone, name]; zones are {zones}")
     return DatasetId(key.path[0], Zone(key.path[1]), key.path[2])
 
 

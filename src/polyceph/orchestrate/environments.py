@@ -27,7 +27,9 @@ def python_of(state: Path, folder: Path, name: str) -> Path:
     root = _root(state, name)
     if _wanted(folder) != _have(root):
         if (folder / "requirements.txt").exists():
-            raise Misconfigured(f"the environment of {name} does not hold what its requirements.txt asks for", hint=f"run polyceph install {name}")
+            raise Misconfigured(
+                f"the environment of {name} does not hold what its requirements.txt asks for", hint=f"run polyceph domain install {name}"
+            )
         install(state, folder, name)
     return root / "bin" / "python"
 

@@ -30,7 +30,9 @@ def load(runtime: DomainRuntime) -> dg.Definitions:
     resources = {"lake": Lake(), "postgres": Postgres()}
     merged = dg.Definitions.merge(found, dg.Definitions(resources=resources, executor=dg.in_process_executor))
     refuse_what_breaks_rules(merged, runtime)
-    return merged.map_asset_specs(func=lambda spec: described(spec, runtime) if dataset_of(spec.key).domain == runtime.domain.name else spec)
+    return merged.map_asset_specs(
+        func=lambda spec: described(spec, runtime) if dataset_of(spec.key).domain == runtime.domain.name else spec
+    )
 
 
 def _from_folder(runtime: DomainRuntime) -> dg.Definitions:

@@ -51,5 +51,3 @@ def _declared(dataset: DatasetId, parent: DatasetId, runtime: DomainRuntime) -> 
         allowed=known,
         hint=f"add {parent} to consumes, or stop reading it",
     )
-
-

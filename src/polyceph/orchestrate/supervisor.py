@@ -157,7 +157,13 @@ def _spawn(service: Service) -> subprocess.Popen[bytes]:
     wrapped = [sys.executable, "-I", str(Path(__file__).with_name("child.py")), str(service.memory_mb), str(os.getpid()), *service.command]
     with service.log.open("ab") as out:
         return subprocess.Popen(
-            wrapped, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=dict(service.environment), cwd=service.folder, start_new_session=True
+            wrapped,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=dict(service.environment),
+            cwd=service.folder,
+            start_new_session=True,
         )
 
 

@@ -88,9 +88,7 @@ def _load(
     yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=metadata)
 
 
-def _deliveries(
-    runtime: DomainRuntime, contract: Contract, source: str, options: dict[str, Any], *, run: str
-) -> Iterator[LoadReport]:
+def _deliveries(runtime: DomainRuntime, contract: Contract, source: str, options: dict[str, Any], *, run: str) -> Iterator[LoadReport]:
     dataset = contract.dataset
     connector = connector_of(runtime, source)
     commit = LakeCommit(

@@ -1,0 +1,213 @@
+"""The processes of a running federation: PostgreSQL, a code server per domain, the webserver, the daemon."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from polyceph import bootstrap
+from polyceph.bootstrap import Platform
+from polyceph.errors import Conflict, PolycephError, Unavailable
+from polyceph.logs import log
+from polyceph.orchestrate import environments, instance
+from polyceph.orchestrate.launcher import DagsterLauncher
+from polyceph.orchestrate.supervisor import Service, Supervisor
+from polyceph.settings import Settings
+
+_READY_S = 180.0
+Heard = Callable[[str], None]
+WEBSERVER, DAEMON = "webserver", "daemon"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A federation whose processes run. `left_out` says, by domain, why a domain could not be started."""
+
+    platform: Platform
+    supervisor: Supervisor
+    launcher: DagsterLauncher
+    address: str
+    left_out: Mapping[str, str]
+
+    def stop(self) -> None:
+        """Stop every process, PostgreSQL last."""
+        self.supervisor.stop()
+        self.platform.close()
+        state_file(self.platform.settings).unlink(missing_ok=True)
+
+
+def start(settings: Settings, *, heard: Heard) -> Running:
+    """Start everything that the federation needs on this machine; `heard` is told each step.
+
+    A domain whose declarations or environment are broken is left out and named; the others start.
+
+    Raises:
+        Conflict: this federation runs already.
+        Invalid: what is broken concerns the federation as a whole.
+    """
+    refuse_second_start(settings)
+    heard("PostgreSQL")
+    platform = bootstrap.open_platform(settings)
+    supervisor = Supervisor()
+    try:
+        heard("lakes")
+        platform.provision_lakes()
+        left_out = dict(platform.left_out)
+        address = _start_services(platform, supervisor, left_out, heard=heard)
+        heard("code locations")
+        launcher = DagsterLauncher(address)
+        _wait_for_locations(launcher, frozenset(platform.federation.domains) - left_out.keys(), left_out)
+    except BaseException:
+        supervisor.stop()
+        platform.close()
+        raise
+    running = Running(platform, supervisor, launcher, address, left_out)
+    _write_state(running)
+    return running
+
+
+def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[str, str], *, heard: Heard) -> str:
+    settings = platform.settings
+    state, home = settings.state(), settings.state() / "dagster"
+    instance.write_instance(home)
+    started: list[str] = []
+    sockets = instance.sockets_of(_socket_folder(state), platform.federation.domains)
+    for name in sorted(platform.federation.domains.keys() - left_out.keys()):
+        heard(f"code server of {name}")
+        try:
+            supervisor.start(_code_server(platform, name, sockets[name], home))
+            started.append(name)
+        except PolycephError as error:
+            left_out[name] = str(error)
+    workspace = home / "workspace.yaml"
+    instance.write_workspace(workspace, {name: sockets[name] for name in started})
+    own = {**os.environ, **instance.instance_environment(home, platform.dagster)}
+    port = settings.web.port or _free_port(settings.web.host)
+    address = f"http://{settings.web.host}:{port}"
+    for name in started:
+        supervisor.wait_ready(_location(name))
+    heard("webserver and daemon")
+    python, logs = Path(sys.executable), state / "logs"
+    web = instance.webserver_command(python, workspace, host=settings.web.host, port=port)
+    supervisor.start(Service(WEBSERVER, web, own, logs / "webserver.log", home, lambda: _answers(address)))
+    supervisor.start(Service(DAEMON, instance.daemon_command(python, workspace), own, logs / "daemon.log", home, lambda: True))
+    supervisor.wait_ready(WEBSERVER, seconds=_READY_S)
+    return address
+
+
+def _code_server(platform: Platform, name: str, path: Path, home: Path) -> Service:
+    settings = platform.settings
+    folder = settings.federation.resolve() / platform.federation.domains[name].folder
+    python = environments.python_of(settings.state(), folder, name)
+    environment = {**platform.domain_environment(name), **instance.instance_environment(home, platform.dagster)}
+    environment["PATH"] = f"{python.parent}:{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    path.unlink(missing_ok=True)
+    return Service(
+        _location(name),
+        instance.code_server_command(python, path, name),
+        environment,
+        settings.state() / "logs" / f"{name}.log",
+        folder,
+        lambda: _accepts(path),
+        settings.limits.process_memory_mb,
+    )
+
+
+def _location(domain: str) -> str:
+    return f"code server of {domain}"
+
+
+def _wait_for_locations(launcher: DagsterLauncher, wanted: frozenset[str], left_out: dict[str, str]) -> None:
+    """Wait until every location is loaded or has said why not; one that cannot load does not stop the start."""
+    end = time.monotonic() + _READY_S
+    found: dict[str, str | None] = {}
+    while time.monotonic() < end:
+        found = launcher.locations()
+        if wanted <= found.keys() and "still loading" not in found.values():
+            break
+        time.sleep(0.3)
+    left_out.update({name: reason for name, reason in found.items() if reason is not None})
+    left_out.update({name: "its code server did not answer" for name in wanted - found.keys()})
+
+
+def state_file(settings: Settings) -> Path:
+    """Return the file that says under which process this federation runs."""
+    return settings.state() / "running.json"
+
+
+def running_process(settings: Settings) -> tuple[psutil.Process, dict[str, object]] | None:
+    """Return the process under which the federation runs and what it wrote about itself, None when it does not run."""
+    path = state_file(settings)
+    if not path.exists():
+        return None
+    known = json.loads(path.read_text())
+    try:
+        process = psutil.Process(int(known["pid"]))
+        alive = abs(process.create_time() - float(known["created"])) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return (process, known) if alive else None
+
+
+def refuse_second_start(settings: Settings) -> None:
+    """Raise `Conflict` when the federation runs already."""
+    found = running_process(settings)
+    if found is not None:
+        process, known = found
+        raise Conflict(f"this federation runs already (process {process.pid}, {known['address']})", hint="stop it with polyceph down")
+
+
+def launcher_of(settings: Settings) -> DagsterLauncher:
+    """Return a launcher for the running federation; raise `Unavailable` when it does not run."""
+    found = running_process(settings)
+    if found is None:
+        raise Unavailable("this federation does not run", hint="start it with polyceph up")
+    return DagsterLauncher(str(found[1]["address"]))
+
+
+def _write_state(running: Running) -> None:
+    process = psutil.Process()
+    known = {
+        "pid": process.pid,
+        "created": process.create_time(),
+        "address": running.address,
+        "domains": sorted(running.platform.federation.domains),
+        "left_out": dict(running.left_out),
+    }
+    state_file(running.platform.settings).write_text(json.dumps(known, indent=1))
+    log.info("running at %s", running.address)
+
+
+def _socket_folder(state: Path) -> Path:
+    """Return a short private folder for sockets: a Unix socket's path may hold 107 bytes only."""
+    name = hashlib.sha256(str(state).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"polyceph-{os.getuid()}-{name}"
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/server_info", timeout=2.0).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
