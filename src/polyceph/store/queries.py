@@ -1,0 +1,106 @@
+"""What the store is asked. Nothing is changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
+
+from polyceph.core.ports import AppliedDeclaration, EventFilter, JournalEntry, RecordedDataset, RunRecord
+from polyceph.store import rows
+from polyceph.store.connection import translated
+from polyceph.store.tables import dataset, declaration, event, run_request, snapshot
+
+
+class PostgresQueries:
+    """`core.ports.Queries` on PostgreSQL; each call is one transaction and sees one moment."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def last_declaration(self) -> AppliedDeclaration | None:
+        """Return what was applied last, None before the first time."""
+        with self._reading("the last declaration") as connection:
+            row = connection.execute(last_declaration_statement()).first()
+        return rows.applied_declaration(row) if row else None
+
+    def last_declaration_digest(self) -> str | None:
+        """Return the digest of what was applied last, without its content."""
+        with self._reading("the last declaration") as connection:
+            return connection.execute(last_digest_statement()).scalar()
+
+    def datasets(self, domain: str | None = None) -> tuple[RecordedDataset, ...]:
+        """Return the datasets that are not removed, sorted, of one domain or of all."""
+        of_domain = [] if domain is None else [dataset.c.domain == domain]
+        return self._datasets(dataset.c.removed_at.is_(None), *of_domain)
+
+    def removed_datasets(self) -> tuple[RecordedDataset, ...]:
+        """Return the datasets that were declared once and are no more."""
+        return self._datasets(dataset.c.removed_at.is_not(None))
+
+    def last_snapshots(self) -> Mapping[str, int]:
+        """Return the last recorded snapshot by domain."""
+        statement = (
+            select(snapshot.c.domain, func.max(snapshot.c.snapshot).label("last")).group_by(snapshot.c.domain).order_by(snapshot.c.domain)
+        )
+        with self._reading("the last snapshots") as connection:
+            return {row.domain: row.last for row in connection.execute(statement)}
+
+    def last_snapshot(self, domain: str) -> int | None:
+        """Return the last recorded snapshot of one domain, None when there is none."""
+        with self._reading(f"the last snapshot of {domain}") as connection:
+            return connection.execute(select(func.max(snapshot.c.snapshot)).where(snapshot.c.domain == domain)).scalar()
+
+    def run(self, run: str) -> RunRecord | None:
+        """Return one run, None when nobody asked for it."""
+        with self._reading(f"run {run}") as connection:
+            row = connection.execute(select(run_request).where(run_request.c.run == run)).first()
+        return rows.run_record(row) if row else None
+
+    def open_runs(self) -> tuple[RunRecord, ...]:
+        """Return the runs that have no outcome yet, oldest first."""
+        statement = select(run_request).where(run_request.c.ended_at.is_(None)).order_by(run_request.c.requested_at, run_request.c.run)
+        with self._reading("the open runs") as connection:
+            return tuple(rows.run_record(row) for row in connection.execute(statement))
+
+    def events(self, wanted: EventFilter) -> tuple[JournalEntry, ...]:
+        """Return events in the order of their numbers. Numbers are given before the commit: a lower one may still appear."""
+        with self._reading("events") as connection:
+            return tuple(rows.journal_entry(row) for row in connection.execute(_events_statement(wanted)))
+
+    def _datasets(self, *conditions: ColumnElement[bool]) -> tuple[RecordedDataset, ...]:
+        with self._reading("datasets") as connection:
+            found = [rows.recorded_dataset(row) for row in connection.execute(select(dataset).where(*conditions))]
+        return tuple(sorted(found, key=lambda one: one.id))
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[Connection]:
+        with translated(f"reading {what}"), self._engine.begin() as connection:
+            yield connection
+
+
+def last_declaration_statement() -> Select[tuple[object, ...]]:
+    """Return the SELECT of the whole row applied last."""
+    return select(declaration).order_by(declaration.c.seq.desc()).limit(1)
+
+
+def last_digest_statement() -> Select[tuple[str]]:
+    """Return the SELECT of the digest applied last."""
+    return select(declaration.c.digest).order_by(declaration.c.seq.desc()).limit(1)
+
+
+def _events_statement(wanted: EventFilter) -> Select[tuple[object, ...]]:
+    sides = (
+        (wanted.domain, event.c.domain == wanted.domain),
+        (wanted.action, event.c.action == wanted.action),
+        (wanted.subject_kind, event.c.subject_kind == wanted.subject_kind),
+        (wanted.subject_id, event.c.subject_id == wanted.subject_id),
+        (wanted.actor, event.c.actor_id == wanted.actor),
+        (wanted.allowed, event.c.allowed == wanted.allowed),
+        (wanted.since, event.c.at >= wanted.since),
+        (wanted.until, event.c.at < wanted.until),
+        (wanted.after, event.c.seq > wanted.after),
+    )
+    conditions = [condition for value, condition in sides if value is not None]
+    return select(event).where(*conditions).order_by(event.c.seq).limit(wanted.limit)

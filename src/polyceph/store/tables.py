@@ -1,0 +1,155 @@
+"""The tables of the store as SQLAlchemy Core sees them. Their DDL, rights and triggers are in `migrations`; a test compares both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import UserDefinedType
+
+SCHEMA = "polyceph"
+
+metadata = MetaData(schema=SCHEMA)
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction number, which never comes back (`pg_current_xact_id`)."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name in DDL."""
+        return "xid8"
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _json(name: str, *, nullable: bool = False) -> Column[Any]:
+    return Column(name, JSONB(none_as_null=True), nullable=nullable)
+
+
+def _time(name: str, *, nullable: bool = False, default: Any = None) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+event = Table(
+    "event",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    _time("at", default=func.clock_timestamp()),
+    _text("actor_kind"),
+    _text("actor_id"),
+    _text("on_behalf_of", nullable=True),
+    _text("door"),
+    _text("action"),
+    _text("subject_kind"),
+    _text("subject_id"),
+    _text("domain", nullable=True),
+    Column("allowed", Boolean, nullable=False),
+    _text("policy", nullable=True),
+    _text("reason", nullable=True),
+    _json("before", nullable=True),
+    _json("after", nullable=True),
+    _json("correlation"),
+    # Sealing goes by transaction and not by seq: a cursor on seq misses events whose transaction commits late.
+    Column("xid", Xid8, nullable=False, server_default=func.pg_current_xact_id()),
+    CheckConstraint(r"action ~ '^[a-z][a-z_]*\.[a-z][a-z_-]*$'", name="event_action_is_noun_verb"),
+    Index("event_by_transaction", "xid"),
+    Index("event_by_domain", "domain", "seq"),
+    Index("event_by_subject", "subject_kind", "subject_id", "seq"),
+)
+
+declaration = Table(
+    "declaration",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    _text("digest"),
+    _time("applied_at", default=func.clock_timestamp()),
+    _text("commit"),
+    _json("content"),
+)
+
+domain = Table(
+    "domain",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _json("title"),
+    _text("owner"),
+    _text("steward"),
+    _text("interim_owner", nullable=True),
+    _text("contact"),
+    _time("removed_at", nullable=True),
+)
+
+dataset = Table(
+    "dataset",
+    metadata,
+    Column("domain", Text, ForeignKey(domain.c.name), nullable=False),
+    _text("zone"),
+    _text("name"),
+    _text("owner"),
+    _text("steward"),
+    _text("classification", nullable=True),
+    _text("contract_version", nullable=True),
+    _text("contract_digest", nullable=True),
+    _time("removed_at", nullable=True),
+    PrimaryKeyConstraint("domain", "zone", "name"),
+    CheckConstraint("zone IN ('raw', 'bronze', 'silver', 'gold', 'output')", name="dataset_zone_is_known"),
+)
+
+run_request = Table(
+    "run_request",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("domain", Text, ForeignKey(domain.c.name), nullable=False),
+    _text("actor_kind"),
+    _text("actor_id"),
+    _text("on_behalf_of", nullable=True),
+    _json("datasets"),
+    _time("requested_at", default=func.clock_timestamp()),
+    _text("status"),
+    _time("ended_at", nullable=True),
+    Column("seconds", Double),
+    Column("checks_passed", Integer),
+    Column("checks_failed", Integer),
+    _text("error", nullable=True),
+    CheckConstraint("status IN ('REQUESTED', 'SUCCESS', 'FAILURE', 'CANCELED')", name="run_request_status_is_known"),
+    CheckConstraint("(status = 'REQUESTED') = (ended_at IS NULL)", name="run_request_ends_with_an_outcome"),
+    Index("run_request_by_domain", "domain", "requested_at"),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("domain", Text, ForeignKey(domain.c.name), nullable=False),
+    Column("snapshot", BigInteger, nullable=False),
+    _time("at"),
+    _text("author", nullable=True),
+    _text("message", nullable=True),
+    _json("extra"),
+    _text("changes"),
+    _time("recorded_at", default=func.clock_timestamp()),
+    PrimaryKeyConstraint("domain", "snapshot"),
+)
+
+STATE = (declaration, domain, dataset, run_request, snapshot)
+"""Tables whose every change must come with an event in the same transaction."""

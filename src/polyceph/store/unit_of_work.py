@@ -1,0 +1,190 @@
+"""One transaction on the store: every change use cases make, and the events that explain them. Reading is in `queries`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine, RootTransaction, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from polyceph.core.model.event import Event
+from polyceph.core.model.federation import Federation
+from polyceph.core.ports import FederationChange, RunOutcome, RunRequest, SnapshotRecord
+from polyceph.errors import Conflict, Invalid, Misconfigured, NotFound
+from polyceph.store import rows
+from polyceph.store.connection import translated
+from polyceph.store.declared import make_known
+from polyceph.store.queries import last_digest_statement
+from polyceph.store.tables import declaration, event, run_request, snapshot
+
+_APPLY_LOCK = 7_030_003
+"""Number of the advisory lock under which one process applies declarations."""
+_ENDS = ("SUCCESS", "FAILURE", "CANCELED")
+
+
+class PostgresUnitOfWork:
+    """`core.ports.UnitOfWork` on PostgreSQL, entered once.
+
+    A change without an event cannot be committed: `commit` refuses it with `Misconfigured` (the fault is in the code that runs;
+    neither waiting nor asking again would help), and so does the database by a deferred trigger, whoever writes to it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._transaction: RootTransaction | None = None
+        self._changed: list[str] = []
+        self._events = 0
+
+    def __enter__(self) -> Self:
+        with translated("beginning a unit of work"):
+            self._connection = self._engine.connect()
+            self._transaction = self._connection.begin()
+        self._changed, self._events = [], 0
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        connection, self._connection, self._transaction = self._connection, None, None
+        if connection is not None:
+            # Closing rolls back what is not committed.
+            connection.close()
+
+    def record(self, event_: Event) -> None:
+        """Write an event into the journal, in this transaction.
+
+        Raises:
+            Invalid: its action is not `noun.verb-past`, or a part of it is not JSON.
+        """
+        with translated(f"recording event {event_.action}"):
+            self._open().execute(insert(event).values(rows.event_values(event_)))
+        self._events += 1
+
+    def apply_federation(
+        self, federation: Federation, *, commit: str, content: Mapping[str, object], expected: str | None
+    ) -> FederationChange:
+        """Make the store know the federation as declared; what is declared no more is marked as removed, never deleted.
+
+        Nothing changes when the federation's digest is the one applied last.
+
+        Args:
+            federation: as declared and checked.
+            commit: git commit of the declarations.
+            content: the declarations themselves, to show later what was in force.
+            expected: digest applied last as the caller knows it, None before the first time.
+
+        Raises:
+            Conflict: another digest was applied in the meantime.
+        """
+        connection = self._open()
+        with translated(f"applying federation {federation.name}"):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _APPLY_LOCK})
+            last = connection.execute(last_digest_statement()).scalar()
+            if last != expected:
+                raise Conflict(
+                    f"somebody else applied declarations of {federation.name}: {last or 'none'} is in force, not {expected or 'none'}",
+                    hint="look at the difference again, then apply",
+                )
+            if last == federation.digest:
+                return FederationChange()
+            values = {"digest": federation.digest, "commit": commit, "content": rows.plain_json("content of the declarations", content)}
+            connection.execute(insert(declaration).values(values))
+            self._changed.append("declaration")
+            return make_known(connection, federation)
+
+    def record_run_request(self, request: RunRequest) -> None:
+        """Keep who asked for which run.
+
+        Raises:
+            Conflict: the run is already known.
+            NotFound: its domain was never declared.
+        """
+        with translated(f"recording run {request.run} of {request.domain}"):
+            self._open().execute(insert(run_request).values(rows.run_request_values(request)))
+        self._changed.append("run_request")
+
+    def record_run_outcome(self, outcome: RunOutcome) -> None:
+        """Keep how a requested run ended, once.
+
+        Raises:
+            Invalid: the status is unknown.
+            NotFound: nobody asked for this run.
+            Conflict: it has ended otherwise already.
+        """
+        if outcome.status not in _ENDS:
+            raise Invalid(f"run {outcome.run} cannot end with {outcome.status!r}", hint=f"a run ends with {', '.join(_ENDS)}")
+        values = rows.run_outcome_values(outcome)
+        statement = update(run_request).where(run_request.c.run == outcome.run, run_request.c.ended_at.is_(None))
+        with translated(f"recording the outcome of run {outcome.run}"):
+            connection = self._open()
+            done = connection.execute(statement.values(**values, ended_at=func.clock_timestamp()))
+            if done.rowcount == 0:
+                known = connection.execute(select(run_request.c.status).where(run_request.c.run == outcome.run)).scalar()
+                _refuse_outcome(outcome, known)
+                return
+        self._changed.append("run_request")
+
+    def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> int:
+        """Keep changes of lakes; return how many were new.
+
+        Raises:
+            Conflict: a snapshot is known with another time: the lake was made anew, or its history was changed.
+            NotFound: a domain was never declared.
+        """
+        given = list(snapshots)
+        if not given:
+            return 0
+        statement = insert(snapshot).on_conflict_do_nothing().returning(snapshot.c.domain, snapshot.c.snapshot)
+        with translated("recording snapshots"):
+            connection = self._open()
+            new = {(row.domain, row.snapshot) for row in connection.execute(statement, [rows.snapshot_values(one) for one in given])}
+            _refuse_other_history(connection, [one for one in given if (one.domain, one.snapshot) not in new])
+        if new:
+            self._changed.append("snapshot")
+        return len(new)
+
+    def commit(self) -> None:
+        """Commit; the unit of work ends with it.
+
+        Raises:
+            Misconfigured: something changed and no event says so.
+            Conflict: somebody else changed the same at the same moment.
+        """
+        self._open()
+        if self._changed and not self._events:
+            tables = ", ".join(sorted(set(self._changed)))
+            raise Misconfigured(
+                f"{tables} changed and no event says so: nothing is committed", hint="record an event in the same unit of work"
+            )
+        with translated("committing a unit of work"):
+            transaction, self._transaction = self._transaction, None
+            if transaction is not None:
+                transaction.commit()
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._transaction is None:
+            raise Misconfigured("this unit of work is not open", hint="use it inside its with block, before its commit")
+        return self._connection
+
+
+def _refuse_outcome(outcome: RunOutcome, known: str | None) -> None:
+    """Refuse an outcome for an unknown run or one that ended otherwise; the same outcome again is no change."""
+    if known is None:
+        raise NotFound(f"nobody asked for run {outcome.run} of {outcome.domain}", hint="record the request first")
+    if known != outcome.status:
+        raise Conflict(f"run {outcome.run} of {outcome.domain} has ended with {known} and cannot end with {outcome.status}")
+
+
+def _refuse_other_history(connection: Connection, known: list[SnapshotRecord]) -> None:
+    if not known:
+        return
+    keys = [(one.domain, one.snapshot) for one in known]
+    found = connection.execute(select(snapshot).where(tuple_(snapshot.c.domain, snapshot.c.snapshot).in_(keys)))
+    times = {(row.domain, row.snapshot): row.at for row in found}
+    for one in known:
+        if times.get((one.domain, one.snapshot)) != one.at:
+            raise Conflict(
+                f"snapshot {one.snapshot} of {one.domain} is known with another time than the lake now says",
+                hint="the lake was made anew or its history was changed: restore it, or record the new lake under a new domain",
+            )
