@@ -1,0 +1,229 @@
+"""Writes the reference pages that the code already knows: commands, settings, declarations, connector options, errors, events.
+
+`python docs/generate.py` writes them, `--check` only says which are no longer what the code says.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+DOCS = Path(__file__).resolve().parent
+SOURCE = DOCS.parent / "src" / "polyceph"
+REFERENCE = DOCS / "reference"
+HEAD = "<!-- Written by docs/generate.py from the code; change the code, then run `make docs`. -->\n"
+
+
+def commands() -> str:
+    """Return the page of the command line: every command with its options and its example."""
+    import click
+    import typer
+
+    from polyceph.cli.main import app
+
+    root = typer.main.get_command(app)
+    out = ["# Commands", "", _paragraph(root.help), ""]
+
+    def walk(command: click.Command, path: str, parent: click.Context | None) -> None:
+        context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent)
+        out.extend([f"## {path}" if parent else f"## Options of {path} itself", ""])
+        if parent:
+            out.extend([_paragraph(command.help), ""])
+        usage = " ".join(command.collect_usage_pieces(context))
+        out.extend(["```", f"{path} {usage}".rstrip(), "```", ""])
+        rows = [_option(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
+        out.extend(_table(("option", "meaning", "default"), [row for row in rows if row[0] != "`--help`"]))
+        for name, child in sorted(getattr(command, "commands", {}).items()):
+            if not child.hidden:
+                walk(child, f"{path} {name}", context)
+
+    walk(root, "polyceph", None)
+    return "\n".join(out)
+
+
+def settings() -> str:
+    """Return the page of settings: one environment variable a row."""
+    from polyceph.settings import Settings
+
+    out = ["# Settings", "", "How a process runs. Each setting is an environment variable, read once at the start.", ""]
+    return "\n".join(out + list(_settings(Settings, "POLYCEPH_")))
+
+
+def schemas() -> str:
+    """Return the page of declarations as their published JSON Schemas describe them."""
+    from polyceph.declarations.schemas import published
+
+    out = [
+        "# Declarations, key by key",
+        "",
+        "The same schemas are written for editors by `polyceph schema --out FOLDER`. What the keys mean together, with examples:",
+        "[declarations](declarations.md).",
+        "",
+    ]
+    for name, schema in sorted(published().items()):
+        out.extend([f"## {name}", "", _paragraph(schema.get("description") or schema.get("title")), ""])
+        if len(schema.get("$defs", ())) > _OFFICIAL:
+            out.extend(
+                [f"The official schema ({schema.get('$id', 'Open Data Contract Standard')}); print it with `polyceph schema {name}`.", ""]
+            )
+            continue
+        for part, body in {"": schema, **schema.get("$defs", {})}.items():
+            rows = list(_properties(body))
+            if rows:
+                out.extend(([f"### {part}", "", _paragraph(body.get("description")), ""] if part else []) + _table(_KEYS, rows))
+    return "\n".join(out)
+
+
+def connector_options() -> str:
+    """Return the page of what each built-in connector takes in `domain.yaml` and in an `Ingest` component."""
+    from polyceph import plugins
+
+    out = ["# Options of the connectors", "", "How to use them, with examples: [connectors](connectors.md).", ""]
+    for name in plugins.names(plugins.CONNECTORS):
+        connector = plugins.load(plugins.CONNECTORS, name)
+        out.extend([f"## {name}", "", _paragraph(connector.summary), ""])
+        out.extend(["### In `sources` of domain.yaml", "", *_table(_KEYS, list(_properties(connector.source_options.model_json_schema())))])
+        out.extend(["### In `datasets` of an Ingest component", ""])
+        out.extend(_table(_KEYS, list(_properties(connector.dataset_options.model_json_schema()))))
+    return "\n".join(out)
+
+
+def errors() -> str:
+    """Return the page of the six errors and the exit codes of commands."""
+    from polyceph import errors as module
+
+    kinds = [kind for kind in vars(module).values() if inspect.isclass(kind) and issubclass(kind, module.PolycephError)]
+    rows = [(str(kind.exit_code), f"`{kind.__name__}`", _cell(kind.__doc__)) for kind in kinds if kind is not module.PolycephError]
+    out = ["# Errors and exit codes", "", "A command ends with 0, or with the code of the one error that ended it.", ""]
+    return "\n".join(out + _table(("exit code", "error", "meaning"), [("0", "", "All went well."), *sorted(rows)]))
+
+
+def events() -> str:
+    """Return the page of the events that the code records."""
+    rows = sorted({(f"`{action}`", f"`{path}`") for path, action in _actions()})
+    out = ["# Events", "", "What the journal records, `noun.verb-past`. The role of the application can add events and change none.", ""]
+    return "\n".join(out + _table(("event", "recorded in"), rows))
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "cli.md": commands,
+    "settings.md": settings,
+    "schemas.md": schemas,
+    "connector-options.md": connector_options,
+    "errors.md": errors,
+    "events.md": events,
+}
+_KEYS = ("key", "meaning", "type", "default")
+_OFFICIAL = 20
+"""A schema with more parts than this is a published standard, not ours to repeat."""
+
+
+def _option(parameter: Any) -> tuple[str, str, str]:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.make_metavar(_no_context())}`", _cell(getattr(parameter, "help", "")), ""
+    names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
+    variable = f" (variable `{parameter.envvar}`)" if parameter.envvar else ""
+    default = "" if parameter.default in (None, False, ()) or callable(parameter.default) else f"`{parameter.default}`"
+    return names, _cell(parameter.help) + variable, default
+
+
+def _no_context() -> Any:
+    import click
+
+    return click.Context(click.Command("polyceph"))
+
+
+def _settings(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """Yield the table of a model's own settings, then a section for each group in it."""
+    groups, rows = [], []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if inspect.isclass(kind) and issubclass(kind, BaseModel):
+            groups.append((name, kind))
+            continue
+        default = "" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
+        shown = inspect.formatannotation(kind).replace("pydantic.types.", "").replace("pathlib.", "").replace(" | None", "")
+        rows.append((f"`{prefix}{name.upper()}`", _cell(field.description), shown, default))
+    yield from _table(("variable", "meaning", "type", "default"), rows)
+    for name, kind in groups:
+        yield from (f"## {name}", "", _paragraph(kind.__doc__), "")
+        yield from _settings(kind, f"{prefix}{name.upper()}__")
+
+
+def _properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    required = set(schema.get("required", ()))
+    for name, body in schema.get("properties", {}).items():
+        default = "required" if name in required else ("" if body.get("default") in (None, {}, []) else f"`{body['default']}`")
+        yield f"`{name}`", _cell(body.get("description")), _type(body), default
+
+
+def _type(body: Mapping[str, Any]) -> str:
+    if "enum" in body:
+        return ", ".join(f"`{value}`" for value in body["enum"])
+    if "const" in body:
+        return f"`{body['const']}`"
+    if "$ref" in body:
+        return str(body["$ref"]).rpartition("/")[2]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in body:
+            return " or ".join(kind for part in body[key] if (kind := _type(part)) != "null")
+    kind = body.get("type", "any")
+    if kind == "array":
+        return f"list of {_type(body.get('items', {}))}"
+    if kind == "object" and isinstance(body.get("additionalProperties"), dict):
+        return f"mapping to {_type(body['additionalProperties'])}"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def _actions() -> Iterator[tuple[str, str]]:
+    """Yield module and action of every `Event(…)` that the code builds."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Event":
+                for keyword in node.keywords:
+                    if keyword.arg == "action" and isinstance(keyword.value, ast.Constant):
+                        yield path.relative_to(SOURCE).as_posix(), str(keyword.value.value)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return ["None.", ""]
+    return [f"| {' | '.join(row)} |".replace("  |", " |") for row in (head, ("---",) * len(head), *rows)] + [""]
+
+
+def _cell(text: str | None) -> str:
+    return " ".join(inspect.cleandoc(text or "").split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def _paragraph(text: str | None) -> str:
+    return inspect.cleandoc((text or "").replace("\b", "").replace("\f", "")).strip()
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the pages; return 1 when a checked page is not fresh."""
+    for name in [name for name in os.environ if name.startswith("POLYCEPH_")]:
+        del os.environ[name]  # a developer's own settings must not become documented defaults
+    stale = []
+    for name, page in PAGES.items():
+        text = HEAD + page().rstrip() + "\n"
+        path = REFERENCE / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_text(text, encoding="utf-8")
+    if stale and "--check" in arguments:
+        sys.stderr.write(f"these reference pages are not what the code says: {', '.join(stale)}; run: make docs\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
