@@ -62,5 +62,7 @@ export VIRTUAL_ENV=$PWD/$venv
 say "installing the $level environment from requirements/$level.txt (a few minutes the first time)"
 "$uv" pip sync $quiet --require-hashes "requirements/$level.txt"
 "$uv" pip install --quiet --no-deps --no-build-isolation -e .
+# `polyceph domain install` looks for uv beside its own Python.
+[[ $uv == "$venv"/* ]] && ln -sf ../.uv/bin/uv "$venv/bin/uv"
 stamp >"$venv/.stamp-$level"
 say "environment ready after $((SECONDS - started)) s"
