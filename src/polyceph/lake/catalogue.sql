@@ -51,6 +51,11 @@ $stamp$;
 CREATE OR REPLACE TRIGGER polyceph_stamp BEFORE INSERT ON {schema}.ducklake_snapshot_changes
     FOR EACH ROW EXECUTE FUNCTION {schema}.polyceph_stamp();
 
+-- The first snapshot is made before the trigger can be.
+UPDATE {schema}.ducklake_snapshot_changes
+SET author = 'polyceph', commit_message = 'Create the catalogue', commit_extra_info = jsonb_build_object('role', session_user)::text
+WHERE author IS NULL AND snapshot_id = 0;
+
 -- A table belongs to a reader while its current name is declared to the reader's role; a dropped one keeps its last names for time travel.
 CREATE OR REPLACE FUNCTION {schema}.polyceph_visible() RETURNS SETOF bigint
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $visible$

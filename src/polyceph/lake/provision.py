@@ -34,9 +34,7 @@ _READABLE_WHOLE = ("ducklake_snapshot", "ducklake_schema", "ducklake_metadata")
 _INLINE_LOADS = 1_000
 
 
-def provision_lake(
-    admin: PostgresAddress, lake: LakeAddress, consumers: Mapping[str, Sequence[DatasetId]], *, extensions: Path
-) -> None:
+def provision_lake(admin: PostgresAddress, lake: LakeAddress, consumers: Mapping[str, Sequence[DatasetId]], *, extensions: Path) -> None:
     """Make or bring up to date one domain's lake.
 
     Args:
@@ -64,6 +62,8 @@ def provision_lake(
             _declare(session, lake, consumers)
         attach_lake(engine, as_admin, read_only=False, commit=_COMMIT)
         _create_zones(engine, lake)
+    with catalogue_session(as_admin) as session:
+        _grant_inlined(session, lake)
 
 
 def reader_role(lake: LakeAddress) -> str:
@@ -159,6 +159,14 @@ def _visible_rows(table: str, columns: set[str]) -> str | None:
     return None
 
 
+def _grant_inlined(session: psycopg.Connection[Any], lake: LakeAddress) -> None:
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tableowner = current_user AND tablename LIKE 'ducklake\\_inlined\\_data\\_%%'"
+    for (table,) in session.execute(query, [lake.metadata_schema]).fetchall():
+        if table != "ducklake_inlined_data_tables":
+            names = sql.Identifier(lake.metadata_schema, table), sql.Identifier(lake.catalogue.user)
+            session.execute(sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(*names))
+
+
 def _declare(session: psycopg.Connection[Any], lake: LakeAddress, consumers: Mapping[str, Sequence[DatasetId]]) -> None:
     table = sql.Identifier(lake.metadata_schema, "polyceph_declared")
     rows = [(role, d.zone.value, d.name) for role, datasets in consumers.items() for d in sorted(set(datasets))]
@@ -186,4 +194,6 @@ def _create_zones(engine: duckdb.DuckDBPyConnection, lake: LakeAddress) -> None:
     engine.execute(f"CALL {name}.set_option('parquet_compression', 'zstd')")
     # Consumers and outside engines read files; they would miss rows kept in the catalogue.
     engine.execute(f"CALL {name}.set_option('data_inlining_row_limit', 0)")
-    engine.execute(f"CALL {name}.set_option('data_inlining_row_limit', {_INLINE_LOADS}, schema => {literal(INTERNAL)}, table_name => 'load')")
+    engine.execute(
+        f"CALL {name}.set_option('data_inlining_row_limit', {_INLINE_LOADS}, schema => {literal(INTERNAL)}, table_name => 'load')"
+    )

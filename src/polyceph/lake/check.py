@@ -1,0 +1,96 @@
+"""Whether staged rows keep the contract: required, unique, types. Finds which rows do not; decides nothing about the load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from polyceph.core.model.contract import Column, Contract
+from polyceph.errors import Problem
+from polyceph.lake.engine import quote
+from polyceph.lake.types import ROW, Cast, ColumnPlan, rows_phrase
+
+SHOWN_ROWS = 5
+"""How many bad rows a problem names; it always gives the full count."""
+
+
+def broken_types(connection: duckdb.DuckDBPyConnection, staged: str, plans: Sequence[ColumnPlan], contract: Contract) -> list[Problem]:
+    """Return a problem for each column whose staged values cannot become the promised type; one pass over the checked columns.
+
+    `staged` is the SQL of a table expression with a column `_row`.
+    """
+    checked = [plan for plan in plans if plan.cast is Cast.CHECKED]
+    if not checked:
+        return []
+    counts = ", ".join(f"count(*) FILTER (WHERE {plan.broken()})" for plan in checked)
+    row = connection.execute(f"SELECT {counts} FROM {staged}").fetchone() or ()
+    problems = []
+    for plan, count in zip(checked, row, strict=True):
+        if count:
+            rows = _rows(connection, f"FROM {staged} WHERE {plan.broken()}")
+            message = f"{count} {'value' if count == 1 else 'values'} cannot become {plan.target_type} without loss (delivered as {plan.source_type})"
+            problems.append(_problem(message, plan.name, rows, contract))
+    return problems
+
+
+def missing_values(connection: duckdb.DuckDBPyConnection, staged: str, contract: Contract, null_counts: Mapping[str, int]) -> list[Problem]:
+    """Return a problem for each required column with empty values; `null_counts` come from the files' own statistics, for free."""
+    problems = []
+    for column in contract.columns:
+        count = null_counts.get(column.name, 0)
+        if is_required(column) and count:
+            rows = _rows(connection, f"FROM {staged} WHERE {quote(column.name)} IS NULL")
+            problems.append(_problem(f"the column is required and {_values(count)} missing", column.name, rows, contract))
+    return problems
+
+
+def repeated_values(connection: duckdb.DuckDBPyConnection, staged: str, contract: Contract) -> list[Problem]:
+    """Return a problem for each unique column, and for the primary key, whose value occurs twice within the delivery; one pass."""
+    keys = unique_keys(contract)
+    if not keys:
+        return []
+    counts = ", ".join(f"count({_key(key)}) - count(DISTINCT {_key(key)})" for key in keys)
+    row = connection.execute(f"SELECT {counts} FROM {staged}").fetchone() or ()
+    problems = []
+    for key, count in zip(keys, row, strict=True):
+        if count:
+            inner = f"SELECT {quote(ROW)}, count(*) OVER (PARTITION BY {', '.join(map(quote, key))}) AS seen FROM {staged}"
+            rows = _rows(connection, f"FROM ({inner} WHERE {' AND '.join(f'{quote(name)} IS NOT NULL' for name in key)}) WHERE seen > 1")
+            name = ", ".join(key)
+            problems.append(_problem(f"the column is unique and {_values(count)} repeated", name, rows, contract))
+    return problems
+
+
+def unique_keys(contract: Contract) -> list[tuple[str, ...]]:
+    """Return the columns that are unique on their own, and the primary key."""
+    keys = [(column.name,) for column in contract.columns if column.unique]
+    primary = tuple(column.name for column in contract.columns if column.primary_key)
+    return list(dict.fromkeys([*keys, primary] if primary else keys))
+
+
+def is_required(column: Column) -> bool:
+    """Tell whether a column may not be empty."""
+    return column.required or column.primary_key
+
+
+def _key(names: tuple[str, ...]) -> str:
+    if len(names) == 1:
+        return quote(names[0])
+    present = " AND ".join(f"{quote(name)} IS NOT NULL" for name in names)
+    return f"CASE WHEN {present} THEN row({', '.join(map(quote, names))}) END"
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, tail: str) -> list[int | None]:
+    row = connection.execute(f"SELECT min({quote(ROW)}, {SHOWN_ROWS}) {tail}").fetchone()
+    return list(row[0] or []) if row else []
+
+
+def _values(count: int) -> str:
+    return "1 value is" if count == 1 else f"{count} values are"
+
+
+def _problem(message: str, column: str, rows: Sequence[int | None], contract: Contract) -> Problem:
+    where = ", ".join(part for part in (f"column {column}", rows_phrase(rows)) if part)
+    promise = next((c.place for c in contract.columns if c.name == column and c.place), contract.place)
+    return Problem(message, place=where, hint=f"promised in {promise}")

@@ -1,0 +1,171 @@
+"""One domain's lake as its own code sees it: a connection, queries, loads, replacements and facts. The work is done beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+
+from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.contract import Contract
+from polyceph.core.model.dataset import DatasetId
+from polyceph.core.ports import Delivery, LoadReport, SnapshotRecord
+from polyceph.errors import Invalid
+from polyceph.lake.attach import attach_lake
+from polyceph.lake.engine import open_engine
+from polyceph.lake.facts import TableFacts, last_cursor, loaded_snapshot, snapshot_records, table_facts
+from polyceph.lake.load import load_delivery
+from polyceph.lake.locks import TableLock, catalogue_session, table_locks
+from polyceph.lake.types import describe
+from polyceph.settings import LakeAddress
+
+
+@dataclass(frozen=True)
+class EngineLimits:
+    """What one DuckDB engine may take; `temporary` is where it spills."""
+
+    memory_mb: int = 1024
+    threads: int = 2
+    temporary: Path = Path(gettempdir()) / "polyceph"
+
+
+class DomainLake:
+    """The lake of one domain, with the lakes of others beside it for reading. One engine, opened at first use; close it at the end.
+
+    Args:
+        own: the domain's lake, entered as the domain's role.
+        others: lakes of other domains, entered as *this* domain's role; PostgreSQL shows only what is declared.
+        extensions: what `install_extensions` returned.
+    """
+
+    def __init__(
+        self, own: LakeAddress, *, extensions: Path, others: Sequence[LakeAddress] = (), limits: EngineLimits = EngineLimits()
+    ) -> None:
+        self.own = own
+        self.others = tuple(others)
+        self._extensions = extensions
+        self._limits = limits
+        self._engine: duckdb.DuckDBPyConnection | None = None
+        self._opening = Lock()
+        self._others_attached = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the engine and its sessions; the next use opens a new one."""
+        with self._opening:
+            if self._engine is not None:
+                self._engine.close()
+            self._engine, self._others_attached = None, False
+
+    @contextmanager
+    def connection(self, commit: LakeCommit | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a DuckDB connection with the own lake and the others (READ_ONLY) attached under their domains' names.
+
+        With `commit` every change made through it carries that stamp; without one the catalogue refuses any change that does not
+        call `set_commit_message` itself.
+        """
+        if commit is None:
+            with self._cursor(with_others=True) as cursor:
+                yield cursor
+            return
+        with self._open() as engine:
+            attach_lake(engine, self.own, read_only=False, commit=commit)
+            for lake in self.others:
+                attach_lake(engine, lake, read_only=True)
+            yield engine
+
+    def query(self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None) -> pa.Table:
+        """Return the rows of a SELECT as an Arrow table; values go in as parameters."""
+        with self.connection() as connection:
+            return connection.execute(sql, parameters).to_arrow_table()
+
+    @contextmanager
+    def stream(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None, *, batch_rows: int = 122_880
+    ) -> Iterator[pa.RecordBatchReader]:
+        """Give the rows of a SELECT as record batches, read once, without holding them all in memory."""
+        with self.connection() as connection:
+            yield connection.execute(sql, parameters).to_arrow_reader(batch_rows)
+
+    def columns(self, sql: str) -> dict[str, str]:
+        """Return name and DuckDB type of the columns of a SELECT."""
+        with self.connection() as connection:
+            return describe(connection, sql)
+
+    def load(self, delivery: Delivery, contract: Contract, commit: LakeCommit) -> LoadReport:
+        """Append a delivery to its raw table, exactly once; see `load_delivery` for what it raises."""
+        self._refuse_foreign(contract.dataset)
+        with self._cursor() as cursor:
+            return load_delivery(cursor, self.own, delivery, contract=contract, commit=commit, temporary=self._limits.temporary)
+
+    def cursor(self, dataset: DatasetId) -> str | None:
+        """Return where the last committed load of a dataset stopped."""
+        with catalogue_session(self.own) as session:
+            return last_cursor(session, self.own, dataset)
+
+    def is_loaded(self, dataset: DatasetId, key: str) -> bool:
+        """Tell whether a delivery with this key is committed."""
+        with catalogue_session(self.own) as session:
+            return loaded_snapshot(session, self.own, dataset, key) is not None
+
+    def facts(self, dataset: DatasetId) -> TableFacts:
+        """Return rows, bytes, files, last snapshot and columns of an own dataset, from the catalogue alone."""
+        with catalogue_session(self.own) as session:
+            facts = table_facts(session, self.own, dataset)
+        if facts.rows is None:  # a view has no columns in the catalogue
+            names = ".".join(f'"{part}"' for part in (dataset.domain, dataset.zone.value, dataset.name))
+            return TableFacts(None, 0, 0, facts.snapshot, tuple(self.columns(f"SELECT * FROM {names}").items()))
+        return facts
+
+    def snapshots(self, since: int = -1) -> list[SnapshotRecord]:
+        """Return the snapshots after `since`, oldest first: when, who, why, what."""
+        with catalogue_session(self.own) as session:
+            return snapshot_records(session, self.own, since)
+
+    @contextmanager
+    def writing(self, datasets: Sequence[DatasetId], *, wait_seconds: float = 3600.0) -> Iterator[TableLock]:
+        """Hold the write locks of own datasets while somebody else's program (dbt, a shell command) writes them."""
+        for dataset in datasets:
+            self._refuse_foreign(dataset)
+        with table_locks(self.own, [f"{d.zone}.{d.name}" for d in datasets], wait_seconds=wait_seconds) as lock:
+            yield lock
+
+    def _refuse_foreign(self, dataset: DatasetId) -> None:
+        if dataset.domain != self.own.domain:
+            raise Invalid(f"{dataset} does not belong to {self.own.domain}: a domain writes its own lake only")
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        limits = self._limits
+        return open_engine(
+            extensions=self._extensions, memory_mb=limits.memory_mb, threads=limits.threads, temporary=limits.temporary / "spill"
+        )
+
+    @contextmanager
+    def _cursor(self, *, with_others: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._opening:
+            if self._engine is None:
+                engine = self._open()
+                attach_lake(engine, self.own, read_only=False)
+                self._engine = engine
+            if with_others and not self._others_attached:
+                for lake in self.others:
+                    attach_lake(self._engine, lake, read_only=True)
+                self._others_attached = True
+            cursor = self._engine.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()

@@ -1,0 +1,258 @@
+"""Exactly-once loading of one delivery into its raw table: stage, check, place the files, commit rows and register together.
+
+A load killed at any point leaves the old data visible and at most files that no snapshot names; a retry starts over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.contract import Contract
+from polyceph.core.ports import ArrowStream, Delivery, LoadReport, Pushdown
+from polyceph.errors import Invalid, PolycephError, Unavailable
+from polyceph.lake.check import broken_types, missing_values, repeated_values
+from polyceph.lake.engine import literal, quote
+from polyceph.lake.facts import TableEntry, loaded_snapshot, table_entry
+from polyceph.lake.locks import TableLock, table_locks
+from polyceph.lake.raw import table_changes
+from polyceph.lake.storage import StagedFile, file_sha256, is_remote, keep_original, place_file, staging_folder
+from polyceph.lake.types import LOAD, ORIGIN, ROW, Cast, ColumnPlan, describe, plan_columns
+from polyceph.settings import LakeAddress
+
+_REMOTE_FILE_BYTES = 128 * 1024 * 1024
+"""A file for a bucket passes through memory when it is sent."""
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What the steps of one load share."""
+
+    connection: duckdb.DuckDBPyConnection
+    lake: LakeAddress
+    delivery: Delivery
+    contract: Contract
+    commit: LakeCommit
+
+    @property
+    def table(self) -> str:
+        dataset = self.contract.dataset
+        return f"{quote(self.lake.domain)}.{quote(dataset.zone)}.{quote(dataset.name)}"
+
+    def report(self, *, is_new: bool, rows: int, size: int, snapshot: int) -> LoadReport:
+        given = self.delivery
+        return LoadReport(self.contract.dataset, given.key, is_new, rows, size, snapshot, given.origin, given.notes)
+
+
+def load_delivery(
+    connection: duckdb.DuckDBPyConnection, lake: LakeAddress, delivery: Delivery, *, contract: Contract, commit: LakeCommit, temporary: Path
+) -> LoadReport:
+    """Append a delivery to its raw table, exactly once; the same key again changes nothing and reports `is_new` False.
+
+    `connection` has the lake attached under its domain's name; `temporary` is a folder for staging when the lake is a bucket.
+
+    Raises:
+        Invalid: the delivery contradicts its contract; every problem is listed and nothing was loaded.
+        Conflict: another process writes this table for too long, or the lock was lost.
+        Unavailable: source, catalogue or storage does not answer.
+    """
+    load = _Load(connection, lake, delivery, contract, commit)
+    dataset = contract.dataset
+    with table_locks(lake, [f"{dataset.zone}.{dataset.name}"]) as lock:
+        snapshot = loaded_snapshot(lock.connection, lake, dataset, delivery.key)
+        if snapshot is not None:
+            return load.report(is_new=False, rows=0, size=0, snapshot=snapshot)
+        with staging_folder(lake, temporary) as folder, _source(load) as select:
+            plans = _plan(load, select)
+            entry = _prepare_table(load, lock)
+            staged = _stage(load, select, plans, entry, folder)
+            return _commit(load, lock, entry, staged)
+
+
+@contextmanager
+def _source(load: _Load) -> Iterator[str]:
+    """Give the SELECT of the delivery's rows; an error of the connector comes out as it was raised."""
+    rows = load.delivery.rows
+    if isinstance(rows, Pushdown):
+        yield rows.prepare(load.connection)
+        return
+    raised: list[BaseException] = []
+    load.connection.register("_polyceph_delivery", _reader(rows, raised))
+    try:
+        yield "SELECT * FROM _polyceph_delivery"
+    except Exception as error:
+        if raised and not isinstance(error, PolycephError):
+            raise raised[0] from error
+        raise
+    finally:
+        load.connection.unregister("_polyceph_delivery")
+
+
+def _reader(rows: ArrowStream, raised: list[BaseException]) -> pa.RecordBatchReader:
+    reader = rows if isinstance(rows, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(rows)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+def _plan(load: _Load, select: str) -> tuple[list[ColumnPlan], dict[str, str]]:
+    delivered = describe(load.connection, select)
+    plans, problems = plan_columns(load.contract, delivered)
+    if problems:
+        _refuse(load, problems)
+    return plans, delivered
+
+
+def _prepare_table(load: _Load, lock: TableLock) -> TableEntry:
+    """Make or grow the table in a commit of its own, so that the files can carry the catalogue's field ids."""
+    dataset = load.contract.dataset
+    entry = table_entry(lock.connection, load.lake, dataset)
+    statements = table_changes(load.table, load.contract, entry)
+    if statements:
+        message = f"Prepare {dataset} for contract {load.contract.version}"
+        with _transaction(load, message, load.commit.extra()):
+            for statement in statements:
+                load.connection.execute(statement)
+        entry = table_entry(lock.connection, load.lake, dataset)
+    if entry is None:
+        raise Unavailable(f"the catalogue does not show {dataset} after it was made")
+    return entry
+
+
+def _stage(load: _Load, select: str, plan: tuple[list[ColumnPlan], dict[str, str]], entry: TableEntry, folder: Path) -> list[StagedFile]:
+    plans, delivered = plan
+    columns = ", ".join([*(p.taken() for p in plans), *_internal_columns(load, delivered)])
+    first = f"SELECT {columns} FROM ({select})"
+    if not any(p.cast is Cast.CHECKED for p in plans):
+        staged = _write(load, first, folder / "rows", entry)
+    else:
+        _copy(load, first, folder / "taken", "COMPRESSION snappy")
+        taken = _table_of(folder / "taken")
+        problems = broken_types(load.connection, taken, plans, load.contract)
+        if problems:
+            _refuse(load, problems)
+        names = ", ".join([*(p.converted() for p in plans), *map(quote, (LOAD, ORIGIN, ROW))])
+        staged = _write(load, f"SELECT {names} FROM {taken}", folder / "rows", entry)
+    _check(load, staged, folder / "rows")
+    return staged
+
+
+def _internal_columns(load: _Load, delivered: Mapping[str, str]) -> list[str]:
+    origin = literal(load.delivery.origin)
+    given = f"coalesce({quote(ORIGIN)}, {origin})" if ORIGIN in delivered else origin
+    row = f"CAST({quote(ROW)} AS BIGINT)" if ROW in delivered else "CAST(NULL AS BIGINT)"
+    return [f"{literal(load.delivery.key)} AS {quote(LOAD)}", f"{given} AS {quote(ORIGIN)}", f"{row} AS {quote(ROW)}"]
+
+
+def _write(load: _Load, select: str, folder: Path, entry: TableEntry) -> list[StagedFile]:
+    ids = ", ".join(f"{quote(name)}: {number}" for name, (number, _, _) in entry.columns.items())
+    options = f"COMPRESSION zstd, FIELD_IDS {{{ids}}}"
+    found = []
+    for path, rows, size, _, statistics, _ in _copy(load, select, folder, options):
+        nulls = {name.strip('"'): int(stats.get("null_count") or 0) for name, stats in statistics.items()}
+        if rows:
+            found.append(StagedFile(Path(path), rows, size, nulls, file_sha256(Path(path))))
+    return found
+
+
+def _copy(load: _Load, select: str, folder: Path, options: str) -> list[Any]:
+    folder.mkdir()
+    size = f", FILE_SIZE_BYTES {_REMOTE_FILE_BYTES}" if is_remote(load.lake) else ""
+    target = folder if size else folder / "data.parquet"
+    try:
+        return load.connection.execute(
+            f"COPY ({select}) TO {literal(str(target))} (FORMAT parquet, {options}{size}, RETURN_STATS)"
+        ).fetchall()
+    except duckdb.Error as error:
+        what = load.delivery.origin or load.delivery.key
+        raise Unavailable(f"{what} could not be read to the end: {_reason(error)}", hint="nothing was loaded; run it again") from error
+
+
+def _check(load: _Load, staged: list[StagedFile], folder: Path) -> None:
+    if not staged:
+        return
+    nulls: dict[str, int] = {}
+    for file in staged:
+        for name, count in file.null_counts.items():
+            nulls[name] = nulls.get(name, 0) + count
+    table = _table_of(folder)
+    problems = missing_values(load.connection, table, load.contract, nulls) + repeated_values(load.connection, table, load.contract)
+    if problems:
+        _refuse(load, problems)
+
+
+def _commit(load: _Load, lock: TableLock, entry: TableEntry, staged: list[StagedFile]) -> LoadReport:
+    originals = [keep_original(load.connection, load.lake, original) for original in load.delivery.originals]
+    placed = [place_file(load.connection, load.lake, file, entry.folder) for file in staged]
+    rows, size = sum(file.rows for file in staged), sum(file.bytes for file in staged)
+    dataset, given = load.contract.dataset, load.delivery
+    extra = {**load.commit.extra(), "load": {"dataset": str(dataset), "key": given.key, "cursor": given.cursor, "rows": rows}}
+    record = [str(dataset), given.key, given.cursor, rows, size, [file.sha256 for file in staged], originals, given.origin, load.commit.run]
+    record += [datetime.now(UTC), load.contract.version, json.dumps([vars(note) for note in given.notes])]
+    with _transaction(load, load.commit.message, extra, lock):
+        for path in placed:
+            call = f"CALL ducklake_add_data_files({literal(load.lake.domain)}, {literal(dataset.name)}, {literal(path)}, "
+            load.connection.execute(call + f"schema => {literal(dataset.zone)})")
+        load.connection.execute(f"INSERT INTO {quote(load.lake.domain)}._polyceph.load VALUES ({', '.join('?' * len(record))})", record)
+    snapshot = loaded_snapshot(lock.connection, load.lake, dataset, given.key)
+    if snapshot is None:
+        raise Unavailable(f"the catalogue does not show the load of {given.key} after its commit")
+    return load.report(is_new=True, rows=rows, size=size, snapshot=snapshot)
+
+
+@contextmanager
+def _transaction(load: _Load, message: str, extra: Mapping[str, object], lock: TableLock | None = None) -> Iterator[None]:
+    connection = load.connection
+    connection.execute("BEGIN")
+    try:
+        yield
+        stamp = [load.commit.author, message, json.dumps(extra)]
+        connection.execute(f"CALL {quote(load.lake.domain)}.set_commit_message(?, ?, extra_info => ?)", stamp)
+        if lock is not None:
+            lock.still_held()
+        connection.execute("COMMIT")
+    except duckdb.Error as error:
+        _roll_back(connection)
+        raise Unavailable(f"the lake of {load.lake.domain} did not take the change: {_reason(error)}") from error
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.Error:
+        return  # the failed COMMIT has already ended the transaction
+
+
+def _table_of(folder: Path) -> str:
+    return f"read_parquet({literal(str(folder / '**' / '*.parquet'))})"
+
+
+def _refuse(load: _Load, problems: list[Any]) -> None:
+    message = f"{load.delivery.origin or load.delivery.key} does not keep the contract of {load.contract.dataset}"
+    raise Invalid(message, problems=problems, hint="nothing was loaded")
+
+
+def _reason(error: duckdb.Error) -> str:
+    # A conversion error quotes the value; a value must not reach a log.
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
+        return type(error).__name__
+    text = str(error)
+    return (text.rpartition("ERROR:")[2].strip() or text).splitlines()[0][:300]
