@@ -1,0 +1,3 @@
+select nis_code from {{ ref('municipalities') }}
+except
+select nis_code from {{ ref('postcode_starts') }}
