@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from polyceph.bootstrap import DomainRuntime
+from polyceph.bootstrap.domain import DomainRuntime
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset
 from polyceph.core.ports import LoadReport

@@ -9,7 +9,7 @@ from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from polyceph.bootstrap import current_domain
+from polyceph.bootstrap.domain import current_domain
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from polyceph.bootstrap import DomainRuntime
+from polyceph.bootstrap.domain import DomainRuntime
 from polyceph.errors import Invalid, Problem
 
 _IGNORED = frozenset({"target", "logs", ".git", ".user.yml"})

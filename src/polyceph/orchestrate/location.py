@@ -11,7 +11,7 @@ import sys
 import dagster as dg
 from dagster.components.core.component_tree import ComponentTree
 
-from polyceph.bootstrap import DomainRuntime, current_domain
+from polyceph.bootstrap.domain import DomainRuntime, current_domain
 from polyceph.errors import Invalid, PolycephError
 from polyceph.orchestrate.datasets import dataset_of, described
 from polyceph.orchestrate.resources import Lake, Postgres

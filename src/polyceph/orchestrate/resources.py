@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import PrivateAttr
 
-from polyceph.bootstrap import current_domain
+from polyceph.bootstrap.domain import current_domain
 from polyceph.core.model.commit import LakeCommit
 from polyceph.orchestrate.datasets import contract_version, key_of, lake_metadata, local_dataset
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from polyceph.bootstrap import DomainRuntime
+from polyceph.bootstrap.domain import DomainRuntime
 from polyceph.core.model.dataset import DatasetId
 from polyceph.errors import Denied, Invalid, Problem
 from polyceph.orchestrate.datasets import dataset_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.federation import Federation
@@ -96,3 +97,36 @@ def _start(launcher: RunLauncher, domain: str, what: Plan, state: _Progress, *, 
     except PolycephError as error:
         state.done[domain] = RunOutcome("", domain, "FAILURE", 0.0, error=str(error))
         heard(domain, "FAILURE")
+
+
+class RunBook(Protocol):
+    """Who keeps what was asked for and how it ended."""
+
+    def request_run(self, run: str, domain: str, datasets: tuple[DatasetId, ...]) -> None:
+        """Keep who asked for a run."""
+        ...
+
+    def finish_run(self, outcome: RunOutcome) -> None:
+        """Keep how a requested run ended."""
+        ...
+
+
+class Recorded:
+    """A launcher whose every request and outcome is recorded; a run that cannot be recorded is not waited for."""
+
+    def __init__(self, launcher: RunLauncher, book: RunBook) -> None:
+        self._launcher = launcher
+        self._book = book
+
+    def launch(self, domain: str, datasets: tuple[DatasetId, ...], tags: Mapping[str, str]) -> str:
+        """Start a run and keep who asked for it."""
+        run = self._launcher.launch(domain, datasets, tags)
+        self._book.request_run(run, domain, datasets)
+        return run
+
+    def outcome(self, run: str) -> RunOutcome | None:
+        """Return how a run ended, and keep it."""
+        outcome = self._launcher.outcome(run)
+        if outcome is not None:
+            self._book.finish_run(outcome)
+        return outcome

@@ -16,8 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from polyceph import bootstrap
-from polyceph.bootstrap import Platform
+from polyceph.bootstrap.domain import Platform
 from polyceph.errors import Conflict, PolycephError, Unavailable
 from polyceph.logs import log
 from polyceph.orchestrate import environments, instance
@@ -47,8 +46,10 @@ class Running:
         state_file(self.platform.settings).unlink(missing_ok=True)
 
 
-def start(settings: Settings, *, heard: Heard) -> Running:
+def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform], None] | None = None) -> Running:
     """Start everything that the federation needs on this machine; `heard` is told each step.
+
+    `prepare` is called once PostgreSQL is up and before anything reads a source.
 
     A domain whose declarations or environment are broken is left out and named; the others start.
 
@@ -58,9 +59,12 @@ def start(settings: Settings, *, heard: Heard) -> Running:
     """
     refuse_second_start(settings)
     heard("PostgreSQL")
-    platform = bootstrap.open_platform(settings)
+    platform = open_platform(settings)
     supervisor = Supervisor()
     try:
+        if prepare is not None:
+            heard("sources")
+            prepare(platform)
         heard("lakes")
         platform.provision_lakes()
         left_out = dict(platform.left_out)
@@ -138,7 +142,7 @@ def _wait_for_locations(launcher: DagsterLauncher, wanted: frozenset[str], left_
             break
         time.sleep(0.3)
     left_out.update({name: reason for name, reason in found.items() if reason is not None})
-    left_out.update({name: "its code server did not answer" for name in wanted - found.keys()})
+    left_out.update(dict.fromkeys(wanted - found.keys(), "its code server did not answer"))
 
 
 def state_file(settings: Settings) -> Path:

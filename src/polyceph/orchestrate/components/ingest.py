@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from polyceph.bootstrap import DomainRuntime, connector_of, current_domain
+from polyceph.bootstrap.domain import DomainRuntime, connector_of, current_domain
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from polyceph.bootstrap import DomainRuntime, current_domain
+from polyceph.bootstrap.domain import DomainRuntime, current_domain
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId
 from polyceph.errors import Invalid, PolycephError

@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, dbt_assets
 from packaging.version import Version
 from pydantic import Field
 
-from polyceph.bootstrap import DomainRuntime, current_domain
+from polyceph.bootstrap.domain import DomainRuntime, current_domain
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.errors import Invalid, PolycephError, Problem

@@ -1,11 +1,8 @@
-"""The only place that wires adapters to ports: a checked federation, a domain's own process, the platform's services."""
+"""A domain's own process, ready to work: its declarations, its lake, its connectors. Holds nothing of the platform's own."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,27 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from polyceph import plugins
+from polyceph.bootstrap.declared import OUTPUT_DATABASE, domain_declarations, lake_address, lake_limits
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.domain import Domain
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import Connector
-from polyceph.errors import Misconfigured, NotFound
+from polyceph.errors import NotFound
 from polyceph.lake.lake import DomainLake
 from polyceph.lake.outputs import OutputReport, to_file, to_postgres
-from polyceph.sdk import Options
-from polyceph.settings import DomainProcess, LakeAddress, PostgresAddress, Settings
-
-LAKE_DATABASE = "polyceph_lake"
-OUTPUT_DATABASE = "polyceph_output"
-
-
-class SystemClock:
-    """The one source of time in production."""
-
-    def now(self) -> datetime:
-        """Return the aware UTC time."""
-        return datetime.now(UTC)
+from polyceph.settings import DomainProcess, PostgresAddress, Settings
 
 
 @dataclass(frozen=True)
@@ -87,12 +73,6 @@ def connection_arguments(address: PostgresAddress) -> dict[str, Any]:
     }
 
 
-def connector_options() -> dict[str, tuple[type[Options], type[Options]]]:
-    """Return the option models (of a source, of a dataset) of every connector that is installed."""
-    classes = {name: plugins.load(plugins.CONNECTORS, name) for name in plugins.names(plugins.CONNECTORS)}
-    return {name: (one.source_options, one.dataset_options) for name, one in classes.items()}
-
-
 def connector_of(runtime: DomainRuntime, source: str) -> Connector:
     """Return a connector for a source of the domain, built from its declared options."""
     if source not in runtime.domain.sources:
@@ -106,31 +86,6 @@ def connector_of(runtime: DomainRuntime, source: str) -> Connector:
     return connector
 
 
-def lake_address(settings: Settings, federation: Federation, domain: str, catalogue: PostgresAddress) -> LakeAddress:
-    """Return where the lake of a domain is, entered as the role in `catalogue`."""
-    if settings.environment not in federation.environments:
-        raise Misconfigured(
-            f"environment {settings.environment!r} is not declared",
-            hint=f"set POLYCEPH_ENVIRONMENT to one of {', '.join(sorted(federation.environments))}",
-        )
-    root = federation.environments[settings.environment].storage
-    if "://" not in root:
-        root = str((settings.federation.resolve() / root).resolve())
-    return LakeAddress(
-        domain=domain,
-        catalogue=catalogue.at(LAKE_DATABASE),
-        metadata_schema=f"lake_{domain}",
-        data_path=f"{root.rstrip('/')}/{domain}/",
-        storage=settings.storage,
-    )
-
-
-def today(environment: Mapping[str, str] = os.environ) -> date:
-    """Return the federation's day: POLYCEPH_TODAY (YYYY-MM-DD) when time is played, otherwise the clock's."""
-    played = environment.get("POLYCEPH_TODAY")
-    return date.fromisoformat(played) if played else SystemClock().now().date()
-
-
 @cache
 def current_domain() -> DomainRuntime:
     """Return the runtime of the domain whose process this is, as its environment says.
@@ -139,3 +94,21 @@ def current_domain() -> DomainRuntime:
     """
     settings = Settings()
     return domain_runtime(settings, DomainProcess())  # type: ignore[call-arg]  # values come from the environment
+
+
+def domain_runtime(settings: Settings, process: DomainProcess) -> DomainRuntime:
+    """Return the runtime of a domain; reads its own declarations and as much of the others' as it consumes.
+
+    Raises:
+        Invalid: the declarations of this domain or of the federation are wrong; those of other domains do not matter here.
+    """
+    federation = domain_declarations(settings, process.name)
+    domain = federation.domains[process.name]
+    catalogue = process.address("")
+    others = sorted({dataset.domain for dataset in domain.consumes})
+    lake = DomainLake(
+        lake_address(settings, federation, domain.name, catalogue),
+        others=[lake_address(settings, federation, name, catalogue) for name in others],
+        **lake_limits(settings),
+    )
+    return DomainRuntime(federation, domain, process, settings, lake)

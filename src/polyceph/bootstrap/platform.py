@@ -1,0 +1,182 @@
+"""The platform on this machine: its server provisioned, its store migrated, its declarations applied, its lakes made."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from polyceph.bootstrap.declared import LAKE_DATABASE, lake_address, lake_limits, today_environment, usable_federation
+from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.event import Actor, ActorKind
+from polyceph.core.model.federation import Federation
+from polyceph.core.ports import RunOutcome, RunRequest
+from polyceph.core.usecases import evidence, runs
+from polyceph.core.usecases import federation as federation_usecases
+from polyceph.lake.engine import install_extensions
+from polyceph.lake.lake import DomainLake
+from polyceph.lake.outputs import served_file, served_table
+from polyceph.lake.provision import provision_lake
+from polyceph.settings import PostgresAddress, Settings
+from polyceph.store.connection import engine
+from polyceph.store.migrate import migrate
+from polyceph.store.queries import PostgresQueries
+from polyceph.store.secrets import domain_environment, role_passwords
+from polyceph.store.server import Server, StoreAddresses, domain_role, provision, running_server
+from polyceph.store.unit_of_work import PostgresUnitOfWork
+
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "POLYCEPH_ENVIRONMENT", "POLYCEPH_SHARED_DATA", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A provisioned platform. `left_out` says, by domain, why its declarations cannot be used."""
+
+    settings: Settings
+    federation: Federation
+    left_out: Mapping[str, str]
+    server: Server
+    addresses: StoreAddresses
+    engine: Engine
+
+    @property
+    def dagster(self) -> PostgresAddress:
+        """Return the address of Dagster's own storage."""
+        return self.addresses.dagster
+
+    def close(self) -> None:
+        """Let go of the store and stop an embedded server."""
+        self.engine.dispose()
+        self.server.stop()
+
+    def provision_lakes(self) -> None:
+        """Make every domain's lake and let each domain read exactly what it declares to consume."""
+        extensions = install_extensions(self.settings.state() / "extensions")
+        admin = self.server.admin.at(LAKE_DATABASE)
+        for name in sorted(self.federation.domains):
+            consumers = {domain_role(other): wanted for other, wanted in self._consumers_of(name).items()}
+            lake = lake_address(self.settings, self.federation, name, self.addresses.lake(name))
+            provision_lake(admin, lake, consumers, extensions=extensions)
+
+    def _consumers_of(self, name: str) -> dict[str, list[DatasetId]]:
+        domains = self.federation.domains.values()
+        return {d.name: [c for c in d.consumes if c.domain == name and c.zone != "output"] for d in domains if d.name != name}
+
+    def lake(self, domain: str) -> DomainLake:
+        """Return a domain's lake, entered as the domain."""
+        address = lake_address(self.settings, self.federation, domain, self.addresses.lake(domain))
+        return DomainLake(address, others=[], **lake_limits(self.settings))
+
+    def domain_environment(self, domain: str) -> dict[str, str]:
+        """Return the environment of a domain's processes: its own role and secrets, nothing of the platform's."""
+        role = self.addresses.lake(domain)
+        own = domain_environment(self.settings.state() / "secrets", domain)
+        return {
+            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            **today_environment(),
+            **{name: value.get_secret_value() for name, value in own.items()},
+            **_storage_environment(),
+            "POLYCEPH_FEDERATION": str(self.settings.federation.resolve()),
+            "POLYCEPH_HOME": str(self.settings.state()),
+            "POLYCEPH_DOMAIN__NAME": domain,
+            "POLYCEPH_DOMAIN__HOST": role.host,
+            "POLYCEPH_DOMAIN__PORT": str(role.port),
+            "POLYCEPH_DOMAIN__USER": role.user,
+            "POLYCEPH_DOMAIN__PASSWORD": role.password.get_secret_value(),
+            "POLYCEPH_DOMAIN__CODE": code_commit(self.settings.federation / self.federation.domains[domain].folder),
+        }
+
+    def queries(self) -> PostgresQueries:
+        """Return what the store can be asked."""
+        return PostgresQueries(self.engine)
+
+    def role_password(self, role: str) -> SecretStr:
+        """Return the password of a role on the platform's server, made when it is new."""
+        return role_passwords(self.settings.state() / "secrets", [role])[role]
+
+    def served(self, dataset: DatasetId) -> Mapping[str, object] | None:
+        """Return rows and address of an output as it is served now, None when it is not."""
+        return served_file(self.settings.state() / "outputs" / dataset.domain, dataset.name) or served_table(
+            self.addresses.output(dataset.domain), schema=dataset.domain, table=dataset.name
+        )
+
+    def request_run(self, run: str, domain: str, datasets: tuple[DatasetId, ...]) -> None:
+        """Keep who asked for a run."""
+        runs.request_run(PostgresUnitOfWork(self.engine), RunRequest(run, domain, this_actor(), datasets))
+
+    def finish_run(self, outcome: RunOutcome) -> None:
+        """Keep how a requested run ended."""
+        runs.finish_run(PostgresUnitOfWork(self.engine), outcome, actor=this_actor())
+
+    def record_snapshots(self) -> int:
+        """Record the changes of all lakes that the journal does not hold yet; return how many there were."""
+        last = PostgresQueries(self.engine).last_snapshots()
+        found = 0
+        for name in sorted(self.federation.domains):
+            new = self.lake(name).snapshots(last.get(name, -1))
+            found += evidence.record_snapshots(PostgresUnitOfWork(self.engine), new)
+        return found
+
+
+def open_platform(settings: Settings) -> Platform:
+    """Start or reach PostgreSQL, bring it up to date and apply the declarations.
+
+    Raises:
+        Invalid: the federation's own declarations are wrong (a broken domain is left out instead).
+        Unavailable: PostgreSQL does not answer.
+    """
+    usable = usable_federation(settings)
+    found = usable.federation
+    state = settings.state()
+    state.mkdir(parents=True, exist_ok=True)
+    server = running_server(settings)
+    try:
+        addresses = provision(server.admin, state / "secrets", domains=found.domains)
+        migrate(addresses.owner)
+        store = engine(addresses.app)
+        commit = code_commit(settings.federation)
+        federation_usecases.apply_federation(PostgresUnitOfWork(store), PostgresQueries(store), found, actor=this_actor(), commit=commit)
+    except BaseException:
+        server.stop()
+        raise
+    return Platform(settings, found, usable.left_out, server, addresses, store)
+
+
+def this_actor() -> Actor:
+    """Return the person at the keyboard, as the operating system knows her; sign-in will replace this."""
+    return Actor(ActorKind.PERSON, getpass.getuser())
+
+
+def code_commit(folder: Path) -> str:
+    """Return the git commit of a folder, with `+changes` when files differ from it, `uncommitted` outside git."""
+    head = _git(folder, "rev-parse", "HEAD")
+    if head is None:
+        return "uncommitted"
+    return head + ("+changes" if _git(folder, "status", "--porcelain", "--", ".") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _storage_environment() -> dict[str, str]:
+    """Return the keys of object storage and the limits, which domains share until they have keys of their own."""
+    return {k: v for k, v in os.environ.items() if k.startswith(("POLYCEPH_STORAGE__", "POLYCEPH_LIMITS__"))}
+
+
+def join_platform(settings: Settings) -> Platform:
+    """Return the platform that already runs on this machine, without changing or starting anything."""
+    usable = usable_federation(settings)
+    server = running_server(settings)  # an embedded one that runs is adopted
+    addresses = provision(server.admin, settings.state() / "secrets", domains=usable.federation.domains)
+    return Platform(settings, usable.federation, usable.left_out, server, addresses, engine(addresses.app))
