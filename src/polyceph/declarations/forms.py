@@ -1,0 +1,161 @@
+"""The shape of federation.yaml, domain.yaml and the components: keys, types and what each key is for (editors show it)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from polyceph.core.policies.naming import NAME_PATTERN
+
+LANGUAGES = ("fr", "nl", "de", "en")
+CHANNEL_KINDS = ("ntfy", "teams", "email")
+OUTPUT_KINDS = ("postgres", "parquet", "csv", "xlsx")
+
+Language = Literal["fr", "nl", "de", "en"]
+Name = Annotated[str, Field(json_schema_extra={"pattern": NAME_PATTERN})]
+"""Checked by the naming policy, which explains itself; the pattern is for editors."""
+Schedule = Annotated[
+    str | None, Field(description="When it runs by itself: a cron expression of five fields, in Europe/Brussels; without it, on demand.")
+]
+
+
+class Form(BaseModel):
+    """Base of all forms: an unknown key is refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EnvironmentForm(Form):
+    """One environment of the federation."""
+
+    storage: str = Field(
+        description="Root of all lakes: a folder relative to the federation, s3://bucket/prefix or az://container/prefix.",
+        examples=[".polyceph/lakes", "s3://lakes/wallonia"],
+    )
+
+
+class ChannelForm(Form):
+    """One way to reach people."""
+
+    kind: Literal["ntfy", "teams", "email"] = Field(description="How messages are sent.")
+    target_env: str = Field(
+        description="Name of the environment variable that holds the channel's address.",
+        examples=["STEWARDS_NTFY"],
+        json_schema_extra={"pattern": "^[A-Z][A-Z0-9_]*$"},
+    )
+
+
+class PersonForm(Form):
+    """One person who answers for data."""
+
+    name: str = Field(description="Full name, as colleagues write it.")
+    email: str = Field(description="Address at work.", json_schema_extra={"format": "email"})
+    left: date | None = Field(default=None, description="First day without this person; from then on somebody else must answer.")
+
+
+class FederationForm(Form):
+    """federation.yaml: what all domains share."""
+
+    name: Name = Field(description="Short name of the federation, snake_case.")
+    title: dict[str, str] = Field(
+        description="Name of the federation in each of its languages.", examples=[{"fr": "Wallonie", "en": "Wallonia"}]
+    )
+    languages: list[Language] = Field(description="Languages that people read here; the first is the default.", min_length=1)
+    environments: dict[str, EnvironmentForm] = Field(description="Environments by name: dev, staging, prod …", min_length=1)
+    channels: dict[str, ChannelForm] = Field(default_factory=dict, description="Ways to reach people, by name.")
+    people: dict[str, PersonForm] = Field(
+        default_factory=dict, description="People who own, steward or stand in, by an id such as anne.dupont."
+    )
+
+
+class SourceForm(BaseModel):
+    """One source of a domain. The keys besides `connector` are the connector's own options, flat."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    connector: str = Field(description="Which connector reads it: files, postgres, …", examples=["files", "postgres"])
+
+
+class DomainForm(Form):
+    """domain.yaml: one domain, its people, its sources and what it reads from others."""
+
+    name: Name = Field(description="Name of the domain: the name of its folder.")
+    title: dict[str, str] = Field(description="Name of the domain in each language of the federation.")
+    owner: str = Field(description="Data owner: the id of the accountable person (federation.yaml, people).", examples=["anne.dupont"])
+    steward: str = Field(description="Data steward: the id of the person who keeps description, quality and classification right.")
+    interim_owner: str | None = Field(default=None, description="Id of the person who stands in when the owner has left.")
+    contact: str = Field(description="Channel of federation.yaml where the domain is reached.")
+    sources: dict[str, SourceForm] = Field(default_factory=dict, description="Where data comes from, by name.")
+    consumes: list[str] = Field(
+        default_factory=list,
+        description="Datasets of other domains that this one reads, as <domain>.<zone>.<dataset>; zone gold or output.",
+        examples=[["data_office.gold.municipalities"]],
+    )
+
+
+class IngestDataset(BaseModel):
+    """One raw dataset of an Ingest. The keys besides `name` are the connector's dataset options, flat."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: Name = Field(description="Name of the dataset; it becomes <domain>.raw.<name> and needs a contract.")
+
+
+class IngestAttributes(Form):
+    """Loads datasets of one source into the zone raw, exactly once."""
+
+    source: str = Field(description="A source of this domain's domain.yaml.")
+    schedule: Schedule = None
+    datasets: list[IngestDataset] = Field(description="What is loaded from the source.", min_length=1)
+
+
+class TransformAttributes(Form):
+    """Runs a dbt project: models/<zone>/…/<model>.sql becomes <domain>.<zone>.<model>."""
+
+    project: str = Field(description="Folder of the dbt project, relative to the domain's folder.", examples=["transform"])
+    schedule: Schedule = None
+
+
+class OutputDataset(Form):
+    """One gold dataset served outside the lake."""
+
+    name: Name = Field(description="Name of the output; it becomes <domain>.output.<name> and needs a contract.")
+    of: str = Field(description="The gold dataset that is served, as gold.<dataset>.", examples=["gold.pupils_by_municipality"])
+    to: Literal["postgres", "parquet", "csv", "xlsx"] = Field(
+        description="Where to: a table in PostgreSQL (swapped atomically), or a file in the domain's outputs folder."
+    )
+
+
+class OutputAttributes(Form):
+    """Serves gold datasets outside the lake."""
+
+    schedule: Schedule = None
+    outputs: list[OutputDataset] = Field(description="What is served.", min_length=1)
+
+
+class ShellAttributes(Form):
+    """Runs a command with declared inputs and outputs."""
+
+    name: Name = Field(description="Name of the step.")
+    command: list[str] = Field(
+        description="The command and its arguments, run in the domain's folder without a shell.",
+        min_length=1,
+        examples=[["python", "scripts/geocode.py"]],
+    )
+    reads: list[str] = Field(
+        default_factory=list, description="Datasets it reads: <zone>.<dataset>, or <domain>.<zone>.<dataset> of another domain."
+    )
+    writes: list[str] = Field(default_factory=list, description="Datasets of this domain it writes: <zone>.<dataset>.")
+    schedule: Schedule = None
+
+
+COMPONENT_PREFIX = "polyceph.orchestrate.components."
+COMPONENTS: dict[str, type[Form]] = {
+    COMPONENT_PREFIX + "Ingest": IngestAttributes,
+    COMPONENT_PREFIX + "Transform": TransformAttributes,
+    COMPONENT_PREFIX + "Output": OutputAttributes,
+    COMPONENT_PREFIX + "Shell": ShellAttributes,
+}
+"""The component types of polyceph by the name that `type` gives, and the form of their attributes."""
