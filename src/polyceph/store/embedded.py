@@ -38,7 +38,7 @@ class EmbeddedPostgres:
         folder: what the server keeps; the data folder is `<folder>/data`, mode 0700. Under root, when the server's account cannot
             enter `folder`, all of it goes to a folder below /var/lib/polyceph instead, which `<folder>/server.json` names.
         port: a port of one's own; 0 takes a free one and keeps it for later starts.
-        fsync: False only for tests: a power cut then loses data.
+        fsync: False only for tests: a power cut then loses data; a kill does not.
         stop_with_parent: stop the server when the thread that starts it ends, however that happens (Linux).
     """
 
@@ -153,6 +153,7 @@ class EmbeddedPostgres:
             )
 
     def _start(self, account: Account, home: Path) -> Postmaster:
+        Postmaster.clear_remains(home / "data")
         launch = Launch(
             programs=reachable_programs(account, home),
             account=account,
@@ -163,13 +164,12 @@ class EmbeddedPostgres:
         )
         port = self._port or self._place.remembered_port() or free_port()
         deadline = time.monotonic() + _RECOVERY_SECONDS
-        Postmaster.clear_remains(home / "data")
         while True:
             outcome = launch.start(port)
             if isinstance(outcome, Postmaster):
                 self._place.remember(port)
                 return outcome
-            if time.monotonic() > deadline:
+            if not outcome.is_passing or time.monotonic() > deadline:
                 raise Unavailable(f"the PostgreSQL server of {home} does not start: {outcome.text}", hint=f"its log is {launch.log}")
             port = self._next_port(port, outcome)
             time.sleep(0.2)

@@ -67,7 +67,10 @@ class ServerPlace:
         return home
 
     def socket(self, account: Account) -> Path:
-        """Return a folder for the socket, mode 0700, owned by the account, short enough for a socket's name."""
+        """Return an empty folder for the socket, mode 0700, owned by the account, short enough for a socket's name.
+
+        Call it when no server runs: what a killed one left would stop the next, should its number belong to another process by now.
+        """
         folder = self.home() / "socket"
         remembered = self._remembered().get("socket")
         if len(os.fsencode(folder / ".s.PGSQL.65535")) > _SOCKET_PATH_BYTES:
@@ -77,6 +80,8 @@ class ServerPlace:
             folder = Path(tempfile.mkdtemp(prefix="polyceph-", dir="/tmp"))
             self._write({"socket": str(folder)})
         folder.mkdir(mode=0o700, exist_ok=True)
+        for left in folder.glob(".s.PGSQL.*"):
+            left.unlink()
         if not account.is_current:
             os.chown(folder, account.uid, account.gid)
         return folder

@@ -22,6 +22,7 @@ from polyceph.store.programs import Account
 READY_SECONDS = 120.0
 """Recovery after a crash replays up to a checkpoint's worth of changes before the server is ready."""
 
+_GRACE_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _KEPT_LOG_BYTES = 10_000_000
 _SETTINGS = {
@@ -37,7 +38,7 @@ _SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-_UNSAFE_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_UNSAFE_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Refusal:
     def port_is_taken(self) -> bool:
         """Tell whether another process holds the port."""
         return "could not bind" in self.text or "could not create any TCP/IP sockets" in self.text
+
+    @property
+    def is_passing(self) -> bool:
+        """Tell whether another try may succeed: the remains of a killed server are going away, or another port is free."""
+        return self.port_is_taken or "pre-existing shared memory block" in self.text or "lock file" in self.text
 
 
 class Postmaster:
@@ -70,7 +76,7 @@ class Postmaster:
 
     @staticmethod
     def clear_remains(data: Path, *, seconds: float = 20.0) -> None:
-        """Wait until a killed server's sessions are gone; end them when they are still busy after a quarter of the time.
+        """Wait until a killed server's sessions are gone; end them when they are still busy after a second: nobody gets their answer.
 
         They hold its shared memory, and no server starts beside them. The file of a dead server whose number now belongs to
         another process is removed, only when nothing runs in the data folder any more.
@@ -84,7 +90,7 @@ class Postmaster:
             if waited > seconds:
                 numbers = ", ".join(str(p.pid) for p in left)
                 raise Unavailable(f"processes {numbers} of a killed server still use {data}", hint="end them, then start again")
-            for process in left if waited > seconds / 4 else []:
+            for process in left if waited > _GRACE_SECONDS else []:
                 with suppress(psutil.NoSuchProcess):
                     process.send_signal(signal.SIGQUIT)
             time.sleep(0.05)
