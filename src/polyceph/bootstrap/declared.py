@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from polyceph import plugins
 from polyceph.core.model.federation import Federation
-from polyceph.errors import Misconfigured
+from polyceph.declarations.federation import ConnectorOptions, load_domain, load_federation
+from polyceph.declarations.schemas import published
+from polyceph.errors import Invalid, Misconfigured, NotFound
 from polyceph.lake.engine import install_extensions
-from polyceph.sdk import Options
+from polyceph.lake.lake import EngineLimits
 from polyceph.settings import LakeAddress, PostgresAddress, Settings
 
 LAKE_DATABASE = "polyceph_lake"
@@ -32,10 +37,10 @@ def today(environment: Mapping[str, str] = os.environ) -> date:
     return date.fromisoformat(played) if played else SystemClock().now().date()
 
 
-def connector_options() -> dict[str, tuple[type[Options], type[Options]]]:
+def connector_options() -> dict[str, ConnectorOptions]:
     """Return the option models (of a source, of a dataset) of every connector that is installed."""
     classes = {name: plugins.load(plugins.CONNECTORS, name) for name in plugins.names(plugins.CONNECTORS)}
-    return {name: (one.source_options, one.dataset_options) for name, one in classes.items()}
+    return {name: ConnectorOptions(one.source_options, one.dataset_options) for name, one in classes.items()}
 
 
 def lake_address(settings: Settings, federation: Federation, domain: str, catalogue: PostgresAddress) -> LakeAddress:
@@ -61,6 +66,70 @@ def lake_limits(settings: Settings) -> dict[str, Any]:
     """Return what every lake of this process is opened with: extensions, memory, threads."""
     return {
         "extensions": install_extensions(settings.state() / "extensions"),
-        "memory_mb": settings.limits.duckdb_memory_mb,
-        "threads": settings.limits.duckdb_threads,
+        "limits": EngineLimits(memory_mb=settings.limits.duckdb_memory_mb, threads=settings.limits.duckdb_threads),
     }
+
+
+def today_environment() -> dict[str, str]:
+    """Return the variable by which child processes live on the same played day."""
+    return {"POLYCEPH_TODAY": os.environ["POLYCEPH_TODAY"]} if "POLYCEPH_TODAY" in os.environ else {}
+
+
+def published_schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schemas of all declarations, for editors."""
+    return published()
+
+
+def checked_federation(settings: Settings) -> Federation:
+    """Return the whole federation; raise `Invalid` with every mistake in it."""
+    return load_federation(_folder(settings), today=today(), connectors=connector_options(), cache=settings.state() / "cache")
+
+
+def domain_declarations(settings: Settings, name: str) -> Federation:
+    """Return the federation with one domain in it; what is wrong in other domains does not matter here."""
+    return load_domain(_folder(settings), name, today=today(), connectors=connector_options(), cache=settings.state() / "cache")
+
+
+@dataclass(frozen=True)
+class Usable:
+    """A federation without the domains whose declarations are wrong; `left_out` says why, by domain."""
+
+    federation: Federation
+    left_out: Mapping[str, str]
+
+
+def usable_federation(settings: Settings) -> Usable:
+    """Return what can be used of the federation, so that one domain's mistake stops no other.
+
+    Raises:
+        Invalid: what is wrong concerns the federation as a whole, or every domain.
+    """
+    try:
+        return Usable(checked_federation(settings), {})
+    except Invalid as error:
+        reasons: dict[str, list[str]] = {}
+        for problem in error.problems:
+            parts = (problem.file or "").split("/")
+            if len(parts) < 3 or parts[0] != "domains":
+                raise
+            reasons.setdefault(parts[1], []).append(str(problem))
+        names = sorted(p.parent.name for p in (_folder(settings) / "domains").glob("*/domain.yaml") if p.parent.name not in reasons)
+        if not names:
+            raise
+        each = [domain_declarations(settings, name) for name in names]
+        merged = replace(each[0], domains={name: one.domains[name] for name, one in zip(names, each, strict=True)}, digest=_joined(each))
+        return Usable(merged, {name: "\n".join(lines) for name, lines in reasons.items()})
+
+
+def _joined(parts: Sequence[Federation]) -> str:
+    return hashlib.sha256("".join(one.digest for one in parts).encode()).hexdigest()
+
+
+def _folder(settings: Settings) -> Path:
+    folder = settings.federation.resolve()
+    if not (folder / "federation.yaml").exists():
+        raise NotFound(
+            f"{folder} holds no federation.yaml",
+            hint="go to a federation folder, name it with --federation, or make one with polyceph init",
+        )
+    return folder

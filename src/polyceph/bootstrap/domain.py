@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
 
 from polyceph import plugins
 from polyceph.bootstrap.declared import OUTPUT_DATABASE, domain_declarations, lake_address, lake_limits
@@ -17,8 +19,11 @@ from polyceph.core.model.domain import Domain
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import Connector
 from polyceph.errors import NotFound
+from polyceph.lake.attach import attach_lake
+from polyceph.lake.engine import configuration, install_extensions, prepare, quote
 from polyceph.lake.lake import DomainLake
 from polyceph.lake.outputs import OutputReport, to_file, to_postgres
+from polyceph.lake.stamp import stamp_environment
 from polyceph.settings import DomainProcess, PostgresAddress, Settings
 
 
@@ -41,6 +46,45 @@ class DomainRuntime:
     def state(self) -> Path:
         """Return the platform's state folder on this machine."""
         return self.settings.state()
+
+    def engine_configuration(self) -> dict[str, Any]:
+        """Return what a DuckDB that is opened by somebody else (dbt) must be started with."""
+        limits = self.settings.limits
+        extensions = install_extensions(self.state / "extensions")
+        return configuration(extensions=extensions, memory_mb=limits.duckdb_memory_mb, threads=limits.duckdb_threads)
+
+    def attach_lakes(self, connection: Any) -> None:
+        """Attach the own lake, and read-only those consumed from, to a DuckDB opened by somebody else.
+
+        Its commits carry the stamp that the environment of the process holds (`stamp_environment`).
+        """
+        prepare(connection)
+        attach_lake(connection, self.lake.own, read_only=False)
+        for lake in self.lake.others:
+            attach_lake(connection, lake, read_only=True)
+
+    def stamp_environment(self, commit: LakeCommit) -> dict[str, str]:
+        """Return the variables by which every lake commit of a child process carries this stamp."""
+        return stamp_environment(commit)
+
+    def export(self, dataset: DatasetId, path: Path) -> None:
+        """Write a dataset as one Parquet file, for a program that gets no credentials."""
+        names = ".".join(quote(part) for part in (dataset.domain, str(dataset.zone), dataset.name))
+        with self.lake.stream(f"SELECT * FROM {names}") as rows, pq.ParquetWriter(path, rows.schema) as file:  # noqa: S608  quoted
+            for batch in rows:
+                file.write_batch(batch)
+
+    def parquet(self, path: Path) -> pa.RecordBatchReader:
+        """Return the rows of a Parquet file, batch by batch."""
+        return pads.dataset(path, format="parquet").scanner().to_reader()
+
+    def exists(self, dataset: DatasetId) -> bool:
+        """Tell whether a dataset is in the lake yet."""
+        try:
+            self.lake.facts(dataset)
+        except NotFound:
+            return False
+        return True
 
     def serve_table(self, dataset: DatasetId, table: str, commit: LakeCommit) -> OutputReport:
         """Serve a dataset as a table of the domain's schema in the output database."""
@@ -93,7 +137,7 @@ def current_domain() -> DomainRuntime:
     One process belongs to one domain: Dagster builds components from YAML alone, so they find it here.
     """
     settings = Settings()
-    return domain_runtime(settings, DomainProcess())  # type: ignore[call-arg]  # values come from the environment
+    return domain_runtime(settings, DomainProcess())  # values come from the environment
 
 
 def domain_runtime(settings: Settings, process: DomainProcess) -> DomainRuntime:

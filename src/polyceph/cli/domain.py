@@ -34,11 +34,11 @@ def install(names: Annotated[list[str] | None, typer.Argument(help="Domains; all
 
     Example: polyceph domain install education
     """
-    from polyceph.bootstrap import checked_federation
+    from polyceph.bootstrap.declared import checked_federation
     from polyceph.orchestrate.environments import install as make
     from polyceph.settings import Settings
 
     settings = Settings()
-    federation = checked_federation(settings).federation
+    federation = checked_federation(settings)
     for name in names or sorted(federation.domains):
         render.line(str(make(settings.state(), settings.federation / federation.domains[name].folder, name)))

@@ -41,7 +41,7 @@ def check(
 
     Example: polyceph check --defs
     """
-    from polyceph.bootstrap import checked_federation
+    from polyceph.bootstrap.declared import checked_federation
     from polyceph.settings import Settings
 
     settings = Settings()
@@ -49,14 +49,14 @@ def check(
     if defs:
         from polyceph.orchestrate.preflight import check_definitions
 
-        check_definitions(settings, found.federation)
-    datasets = sum(len(d.datasets) for d in found.federation.domains.values())
+        check_definitions(settings, found)
+    datasets = sum(len(d.datasets) for d in found.domains.values())
     if json:
-        render.as_json({"domains": len(found.federation.domains), "datasets": datasets, "warnings": [w.as_dict() for w in found.warnings]})
+        render.as_json({"domains": len(found.domains), "datasets": datasets, "warnings": [str(w) for w in found.warnings]})
         return
     for warning in found.warnings:
         render.line(f"warning: {warning}")
-    render.line(f"{found.federation.name}: {len(found.federation.domains)} domains, {datasets} datasets, nothing is wrong")
+    render.line(f"{found.name}: {len(found.domains)} domains, {datasets} datasets, nothing is wrong")
 
 
 def schema(
@@ -67,7 +67,7 @@ def schema(
 
     Example: polyceph schema --out .schemas
     """
-    from polyceph.bootstrap import published_schemas
+    from polyceph.bootstrap.declared import published_schemas
     from polyceph.errors import NotFound
 
     schemas = published_schemas()

@@ -51,6 +51,19 @@ def open_engine(*, extensions: Path, memory_mb: int = 1024, threads: int = 2, te
 
     `extensions` is what `install_extensions` returned; `temporary` is where it may spill.
     """
+    connection = duckdb.connect(config=configuration(extensions=extensions, memory_mb=memory_mb, threads=threads, temporary=temporary))
+    try:
+        prepare(connection)
+    except Misconfigured:
+        connection.close()
+        raise
+    return connection
+
+
+def configuration(
+    *, extensions: Path, memory_mb: int = 1024, threads: int = 2, temporary: Path | None = None
+) -> dict[str, str | bool | int | float | list[str]]:
+    """Return what DuckDB must be started with; for programs that open it themselves, such as dbt."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "extension_directory": str(extensions),
         "autoinstall_known_extensions": "false",
@@ -62,17 +75,23 @@ def open_engine(*, extensions: Path, memory_mb: int = 1024, threads: int = 2, te
     if temporary is not None:
         temporary.mkdir(parents=True, exist_ok=True)
         config["temp_directory"] = str(temporary)
-    connection = duckdb.connect(config=config)
+    return config
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the extensions into a connection started with `configuration`, and set what cannot be set before.
+
+    Raises:
+        Misconfigured: an extension does not load.
+    """
     try:
         for name in REQUIRED:
             connection.load_extension(name)
     except duckdb.Error as error:
-        connection.close()
-        raise Misconfigured(f"DuckDB's extensions do not load from {extensions}: {type(error).__name__}") from error
+        raise Misconfigured(f"DuckDB's extensions do not load: {type(error).__name__}", hint="install the environment again") from error
     connection.execute("SET TimeZone = 'UTC'")
     # With the default of 10, three of 400 commits of eight writers fail; with 100 none did.
     connection.execute("SET ducklake_max_retry_count = 100")
-    return connection
 
 
 def _platform() -> str:

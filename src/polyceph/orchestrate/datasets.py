@@ -87,7 +87,9 @@ def _metadata(dataset: Dataset, runtime: DomainRuntime) -> dict[str, Any]:
 def lake_metadata(runtime: DomainRuntime, dataset: DatasetId) -> dict[str, Any]:
     """Return rows, bytes, files and snapshot of a dataset as they are in the lake now."""
     facts = runtime.lake.facts(dataset)
-    found: dict[str, Any] = {"dagster/row_count": facts.rows, "bytes": facts.bytes, "files": facts.files, "snapshot": facts.snapshot}
+    found: dict[str, Any] = {"bytes": facts.bytes, "files": facts.files, "snapshot": facts.snapshot}
+    if facts.rows is not None:  # a view has no rows of its own
+        found["dagster/row_count"] = facts.rows
     contract = contract_version(runtime, dataset)
     return found | ({"contract version": contract} if contract else {})
 

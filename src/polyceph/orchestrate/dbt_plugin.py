@@ -17,8 +17,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:  # noqa: ARG002  dbt's signature
         """Add the configuration without which no extension loads offline."""
-        config.update(current_domain().lake.configuration())
+        config.update(current_domain().engine_configuration())
 
     def configure_connection(self, conn: Any) -> None:
         """Attach the lakes."""
-        current_domain().lake.attach(conn)
+        current_domain().attach_lakes(conn)

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
 
+from polyceph.bootstrap.domain import connection_arguments
 from polyceph.bootstrap.platform import Platform
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.ports import EventFilter, RunOutcome
@@ -81,8 +82,7 @@ def prepare_sources(platform: Platform, *, seed: int, scale: int) -> None:
 
 def _register(admin: PostgresAddress, password: SecretStr) -> PostgresAddress:
     """Make the role and database that stand for an administration's own operational system."""
-    arguments = {"host": admin.host, "port": admin.port, "user": admin.user, "dbname": admin.database}
-    with psycopg.connect(**arguments, password=admin.password.get_secret_value(), autocommit=True) as connection:
+    with psycopg.connect(**connection_arguments(admin), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [_REGISTER]).fetchone():
             connection.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(_REGISTER)))
         verifier = connection.pgconn.encrypt_password(password.get_secret_value().encode(), _REGISTER.encode(), b"scram-sha-256")
@@ -125,18 +125,19 @@ def _rows(platform: Platform, datasets: Sequence[DatasetId]) -> tuple[dict[Datas
     for name in platform.federation.domains:
         lake = platform.lake(name)
         for dataset in (d for d in datasets if d.domain == name and d.zone != Zone.OUTPUT):
-            if not lake.exists(dataset):
+            try:
+                rows[dataset] = lake.facts(dataset).rows or 0
+            except NotFound:
                 wrong.append(f"{dataset} is declared and not in the lake")
                 continue
-            rows[dataset] = lake.facts(dataset).rows
             if not rows[dataset]:
                 wrong.append(f"{dataset} is empty")
         wrong.extend(f"snapshot {s.snapshot} of {name} does not say who made it" for s in lake.snapshots(0) if not s.author)
     return rows, wrong
 
 
-def _outputs(platform: Platform, datasets: Sequence[DatasetId], wrong: list[str]) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = {}
+def _outputs(platform: Platform, datasets: Sequence[DatasetId], wrong: list[str]) -> dict[str, Mapping[str, object]]:
+    found: dict[str, Mapping[str, object]] = {}
     for dataset in (d for d in datasets if d.zone == Zone.OUTPUT):
         served = platform.served(dataset)
         if served is None or not served["rows"]:

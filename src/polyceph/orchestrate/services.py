@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from polyceph.bootstrap.domain import Platform
+from polyceph.bootstrap.platform import Platform, open_platform
 from polyceph.errors import Conflict, PolycephError, Unavailable
 from polyceph.logs import log
 from polyceph.orchestrate import environments, instance

@@ -83,7 +83,7 @@ def _load(
         raise explained(error) from error
     except PolycephError as error:
         raise explained(error) from error
-    metadata = load_metadata(reports) | (lake_metadata(runtime, dataset) if runtime.lake.exists(dataset) else {})
+    metadata = load_metadata(reports) | (lake_metadata(runtime, dataset) if runtime.exists(dataset) else {})
     yield dg.AssetCheckResult(passed=True, check_name=_CHECK, asset_key=key_of(dataset), metadata={"deliveries": len(reports)})
     yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=metadata)
 

@@ -73,7 +73,7 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
             inputs.mkdir()
             outputs.mkdir()
             for dataset in reads:
-                runtime.lake.export(dataset, inputs / f"{dataset}.parquet")
+                runtime.export(dataset, inputs / f"{dataset}.parquet")
             self._run(context, runtime, {"POLYCEPH_INPUTS": str(inputs), "POLYCEPH_OUTPUTS": str(outputs)})
             _must_have_written(self.name, writes, outputs)
             for dataset in writes:
@@ -84,7 +84,7 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
                     code=runtime.process.code,
                     contracts={str(dataset): contract_version(runtime, dataset) or ""},
                 )
-                runtime.lake.replace_from_file(dataset, outputs / f"{dataset}.parquet", commit)
+                runtime.lake.replace(dataset, runtime.parquet(outputs / f"{dataset}.parquet"), commit)
                 yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=lake_metadata(runtime, dataset))
 
     def _run(self, context: dg.AssetExecutionContext, runtime: DomainRuntime, folders: dict[str, str]) -> None:

@@ -94,7 +94,7 @@ def _build(context: dg.AssetExecutionContext, runtime: DomainRuntime, prepared: 
         code=runtime.process.code,
         contracts={name: version for name, version in versions.items() if version},
     )
-    environment = dbt_environment(prepared, target, runtime.lake.stamp_environment(commit))
+    environment = dbt_environment(prepared, target, runtime.stamp_environment(commit))
     try:
         with runtime.lake.writing(datasets):
             yield from _events(context, runtime, prepared, environment)
