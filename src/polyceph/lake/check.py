@@ -1,5 +1,7 @@
 """Whether staged rows keep the contract: required, unique, types. Finds which rows do not; decides nothing about the load."""
 
+# ruff: noqa: S608 -- identifiers go through `quote`, values are parameters or `literal`s where DuckDB takes none
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +31,8 @@ def broken_types(connection: duckdb.DuckDBPyConnection, staged: str, plans: Sequ
     for plan, count in zip(checked, row, strict=True):
         if count:
             rows = _rows(connection, f"FROM {staged} WHERE {plan.broken()}")
-            message = f"{count} {'value' if count == 1 else 'values'} cannot become {plan.target_type} without loss (delivered as {plan.source_type})"
+            values = "1 value" if count == 1 else f"{count} values"
+            message = f"{values} cannot become {plan.target_type} without loss (delivered as {plan.source_type})"
             problems.append(_problem(message, plan.name, rows, contract))
     return problems
 

@@ -148,4 +148,4 @@ def _extra(text: str | None) -> dict[str, object]:
 
 
 def _ask(session: psycopg.Connection[Any], lake: LakeAddress, query: str, *values: object) -> psycopg.Cursor[Any]:
-    return session.execute(sql.SQL(query).format(schema=sql.Identifier(lake.metadata_schema)), values)  # type: ignore[arg-type]
+    return session.execute(sql.SQL(query).format(schema=sql.Identifier(lake.metadata_schema)), values)

@@ -1,5 +1,7 @@
 """One domain's lake as its own code sees it: a connection, queries, loads, replacements and facts. The work is done beside it."""
 
+# ruff: noqa: S608 -- identifiers go through `quote`, values are parameters or `literal`s where DuckDB takes none
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +19,7 @@ import pyarrow as pa
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
-from polyceph.core.ports import Delivery, LoadReport, SnapshotRecord
+from polyceph.core.ports import Delivery, LoadReport, Pushdown, SnapshotRecord
 from polyceph.errors import Invalid
 from polyceph.lake.attach import attach_lake
 from polyceph.lake.engine import open_engine
@@ -81,8 +83,7 @@ class DomainLake:
             with self._cursor(with_others=True) as cursor:
                 yield cursor
             return
-        with self._open() as engine:
-            attach_lake(engine, self.own, read_only=False, commit=commit)
+        with self._fresh(commit) as engine:
             for lake in self.others:
                 attach_lake(engine, lake, read_only=True)
             yield engine
@@ -108,7 +109,8 @@ class DomainLake:
     def load(self, delivery: Delivery, contract: Contract, commit: LakeCommit) -> LoadReport:
         """Append a delivery to its raw table, exactly once; see `load_delivery` for what it raises."""
         self._refuse_foreign(contract.dataset)
-        with self._cursor() as cursor:
+        # A connector that pushes down attaches its source and leaves its secrets behind: that gets an engine of its own.
+        with self._fresh() if isinstance(delivery.rows, Pushdown) else self._cursor() as cursor:
             return load_delivery(cursor, self.own, delivery, contract=contract, commit=commit, temporary=self._limits.temporary)
 
     def cursor(self, dataset: DatasetId) -> str | None:
@@ -152,6 +154,12 @@ class DomainLake:
         return open_engine(
             extensions=self._extensions, memory_mb=limits.memory_mb, threads=limits.threads, temporary=limits.temporary / "spill"
         )
+
+    @contextmanager
+    def _fresh(self, commit: LakeCommit | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._open() as engine:
+            attach_lake(engine, self.own, read_only=False, commit=commit)
+            yield engine
 
     @contextmanager
     def _cursor(self, *, with_others: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -3,9 +3,12 @@
 A load killed at any point leaves the old data visible and at most files that no snapshot names; a retry starts over.
 """
 
+# ruff: noqa: S608 -- identifiers go through `quote`, values are parameters or `literal`s where DuckDB takes none
+
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ import pyarrow as pa
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.ports import ArrowStream, Delivery, LoadReport, Pushdown
-from polyceph.errors import Invalid, PolycephError, Unavailable
+from polyceph.errors import Invalid, PolycephError, Problem, Unavailable
 from polyceph.lake.check import broken_types, missing_values, repeated_values
 from polyceph.lake.engine import literal, quote
 from polyceph.lake.facts import TableEntry, loaded_snapshot, table_entry
@@ -31,6 +34,7 @@ from polyceph.settings import LakeAddress
 
 _REMOTE_FILE_BYTES = 128 * 1024 * 1024
 """A file for a bucket passes through memory when it is sent."""
+_COLUMN_OF_CONVERSION = re.compile(r"source column (\w+)")
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def _plan(load: _Load, select: str) -> tuple[list[ColumnPlan], dict[str, str]]:
     delivered = describe(load.connection, select)
     plans, problems = plan_columns(load.contract, delivered)
     if problems:
-        _refuse(load, problems)
+        raise _refusal(load, problems)
     return plans, delivered
 
 
@@ -145,7 +149,7 @@ def _stage(load: _Load, select: str, plan: tuple[list[ColumnPlan], dict[str, str
         taken = _table_of(folder / "taken")
         problems = broken_types(load.connection, taken, plans, load.contract)
         if problems:
-            _refuse(load, problems)
+            raise _refusal(load, problems)
         names = ", ".join([*(p.converted() for p in plans), *map(quote, (LOAD, ORIGIN, ROW))])
         staged = _write(load, f"SELECT {names} FROM {taken}", folder / "rows", entry)
     _check(load, staged, folder / "rows")
@@ -178,6 +182,11 @@ def _copy(load: _Load, select: str, folder: Path, options: str) -> list[Any]:
         return load.connection.execute(
             f"COPY ({select}) TO {literal(str(target))} (FORMAT parquet, {options}{size}, RETURN_STATS)"
         ).fetchall()
+    except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+        named = _COLUMN_OF_CONVERSION.search(str(error))  # the rest of the message quotes the value
+        place = f"column {named[1]}" if named else None
+        problem = Problem("a value cannot become the promised type", place=place)
+        raise _refusal(load, [problem]) from error
     except duckdb.Error as error:
         what = load.delivery.origin or load.delivery.key
         raise Unavailable(f"{what} could not be read to the end: {_reason(error)}", hint="nothing was loaded; run it again") from error
@@ -193,7 +202,7 @@ def _check(load: _Load, staged: list[StagedFile], folder: Path) -> None:
     table = _table_of(folder)
     problems = missing_values(load.connection, table, load.contract, nulls) + repeated_values(load.connection, table, load.contract)
     if problems:
-        _refuse(load, problems)
+        raise _refusal(load, problems)
 
 
 def _commit(load: _Load, lock: TableLock, entry: TableEntry, staged: list[StagedFile]) -> LoadReport:
@@ -202,7 +211,17 @@ def _commit(load: _Load, lock: TableLock, entry: TableEntry, staged: list[Staged
     rows, size = sum(file.rows for file in staged), sum(file.bytes for file in staged)
     dataset, given = load.contract.dataset, load.delivery
     extra = {**load.commit.extra(), "load": {"dataset": str(dataset), "key": given.key, "cursor": given.cursor, "rows": rows}}
-    record = [str(dataset), given.key, given.cursor, rows, size, [file.sha256 for file in staged], originals, given.origin, load.commit.run]
+    record: list[object] = [
+        str(dataset),
+        given.key,
+        given.cursor,
+        rows,
+        size,
+        [file.sha256 for file in staged],
+        originals,
+        given.origin,
+        load.commit.run,
+    ]
     record += [datetime.now(UTC), load.contract.version, json.dumps([vars(note) for note in given.notes])]
     with _transaction(load, load.commit.message, extra, lock):
         for path in placed:
@@ -245,9 +264,9 @@ def _table_of(folder: Path) -> str:
     return f"read_parquet({literal(str(folder / '**' / '*.parquet'))})"
 
 
-def _refuse(load: _Load, problems: list[Any]) -> None:
+def _refusal(load: _Load, problems: list[Problem]) -> Invalid:
     message = f"{load.delivery.origin or load.delivery.key} does not keep the contract of {load.contract.dataset}"
-    raise Invalid(message, problems=problems, hint="nothing was loaded")
+    return Invalid(message, problems=problems, hint="nothing was loaded")
 
 
 def _reason(error: duckdb.Error) -> str:

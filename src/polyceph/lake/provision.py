@@ -1,5 +1,7 @@
 """Making a lake: its catalogue, zones, stamp trigger and the limits of its readers. Run by the platform's role, may run again."""
 
+# ruff: noqa: S608 -- identifiers go through `quote`, values are parameters or `literal`s where DuckDB takes none
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -83,7 +85,7 @@ def _prepare_folder(lake: LakeAddress) -> None:
 
 
 def _create_roles(session: psycopg.Connection[Any], lake: LakeAddress) -> None:
-    known = {str(row[0]) for row in session.execute("SELECT rolname FROM pg_roles")}
+    known = {row[0] for row in session.execute("SELECT rolname FROM pg_roles")}
     owner, reader = lake.catalogue.user, reader_role(lake)
     if owner not in known:
         password = sql.Literal(lake.catalogue.password.get_secret_value())
@@ -160,7 +162,8 @@ def _visible_rows(table: str, columns: set[str]) -> str | None:
 
 
 def _grant_inlined(session: psycopg.Connection[Any], lake: LakeAddress) -> None:
-    query = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tableowner = current_user AND tablename LIKE 'ducklake\\_inlined\\_data\\_%%'"
+    query = """SELECT tablename FROM pg_tables
+               WHERE schemaname = %s AND tableowner = current_user AND tablename LIKE 'ducklake\\_inlined\\_data\\_%%'"""
     for (table,) in session.execute(query, [lake.metadata_schema]).fetchall():
         if table != "ducklake_inlined_data_tables":
             names = sql.Identifier(lake.metadata_schema, table), sql.Identifier(lake.catalogue.user)
@@ -176,7 +179,7 @@ def _declare(session: psycopg.Connection[Any], lake: LakeAddress, consumers: Map
     group = reader_role(lake)
     query = """SELECT m.rolname FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
                WHERE g.rolname = %s AND NOT m.rolsuper"""
-    members = {str(row[0]) for row in session.execute(query, [group])}
+    members = {row[0] for row in session.execute(query, [group])}
     wanted = {role for role, datasets in consumers.items() if datasets}
     for role in sorted(members - wanted):
         session.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(group), sql.Identifier(role)))

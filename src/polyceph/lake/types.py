@@ -11,7 +11,7 @@ from functools import lru_cache
 import duckdb
 
 from polyceph.core.model.contract import Column, Contract
-from polyceph.errors import Problem
+from polyceph.errors import Invalid, Problem
 from polyceph.lake.engine import quote
 
 LOAD, ORIGIN, ROW = "_load", "_origin", "_row"
@@ -29,7 +29,8 @@ _LOGICAL = {
     "array": "JSON",
     "object": "JSON",
 }
-_TYPE_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?[A-Za-z ]*(\[\d*\])*")
+_DIGITS = re.compile(r"(?:decimal|numeric|number)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.IGNORECASE)
+_AWARE = re.compile(r"timestamptz|timestamp\s*(?:\(\d\))?\s*with time zone|timestamp_tz", re.IGNORECASE)
 _INTEGERS = ("UTINYINT", "TINYINT", "USMALLINT", "SMALLINT", "UINTEGER", "INTEGER", "UBIGINT", "BIGINT", "UHUGEINT", "HUGEINT")
 _RANK = {"UTINYINT": 8, "TINYINT": 8, "USMALLINT": 16, "SMALLINT": 16, "UINTEGER": 32, "INTEGER": 32, "UBIGINT": 64, "BIGINT": 64}
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
@@ -74,12 +75,23 @@ class ColumnPlan:
 
 
 def promised_type(column: Column) -> str:
-    """Return the DuckDB type of a contract's column: its physical type where DuckDB knows it, else the one of its logical type.
+    """Return the DuckDB type of a contract's column; the physical type decides digits and time zone, the logical type all else.
 
-    `number` without a physical type is DOUBLE: promise `decimal(p,s)` for money. `timestamp` is TIMESTAMP without time zone.
+    `number` is DOUBLE unless the physical type is `decimal(p,s)` or `numeric(p,s)` (promise that for money). `timestamp` is wall-clock
+    time unless the physical type is `timestamptz` or `timestamp with time zone`. `array` and `object` are JSON.
+
+    Raises:
+        Invalid: the logical type is unknown.
     """
-    known = _known_type(column.physical_type) if column.physical_type else None
-    return known or _LOGICAL.get(column.logical_type, "VARCHAR")
+    physical = (column.physical_type or "").strip()
+    digits = _DIGITS.fullmatch(physical)
+    if digits and column.logical_type == "number":
+        return f"DECIMAL({int(digits[1])},{int(digits[2] or 0)})"
+    if column.logical_type == "timestamp" and _AWARE.fullmatch(physical):
+        return "TIMESTAMP WITH TIME ZONE"
+    if column.logical_type not in _LOGICAL:
+        raise Invalid(f"column {column.name} has the unknown type {column.logical_type!r}; types are {', '.join(_LOGICAL)}")
+    return _LOGICAL[column.logical_type]
 
 
 def promised_columns(contract: Contract) -> dict[str, str]:
@@ -180,13 +192,6 @@ def _loss(column: str, became: str, source: str, target: str) -> str:
     if source in ("DOUBLE", "FLOAT"):  # a computed 0.30000000000000004 is 0.30
         return f"abs({became}::DOUBLE - {column}::DOUBLE) > 1e-9 * greatest(1.0, abs({column}::DOUBLE))"
     return f"TRY_CAST({became} AS {source}) IS DISTINCT FROM {column}"
-
-
-@lru_cache(maxsize=1024)
-def _known_type(text: str) -> str | None:
-    if not _TYPE_TEXT.fullmatch(text.strip()):
-        return None
-    return _ask(f"SELECT typeof(CAST(NULL AS {text}))")
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,71 @@
+"""spine.ingest: PostgreSQL to the raw zone through the whole load path, against DuckDB's bare scanner into the same DuckLake.
+
+Ours attaches, locks, stages, checks the contract (types, required, primary key), hashes, registers and commits with the stamp.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness import COMMIT, DOMAIN, SOURCE, Bench, alternate, attach_source, bench, contract, fill_source, finish, pushdown
+
+from polyceph.core.ports import Delivery
+
+ALLOWED_RATIO = 1.15
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rows", type=int, default=3_000_000)
+    rows = arguments.parse_args().rows
+    with bench() as place:
+        fill_source(place.source, rows)
+        contenders = {
+            "polyceph": lambda number: ours(place, number, rows),
+            "duckdb scanner to ducklake": lambda number: bare(place, number),
+            "connectorx to parquet": lambda number: connectorx_parquet(place, number),
+            "adbc to parquet": lambda number: adbc_parquet(place, number),
+        }
+        medians = alternate(contenders)
+    finish("spine.ingest", medians, ours="polyceph", limit="duckdb scanner to ducklake", allowed_ratio=ALLOWED_RATIO)
+
+
+def ours(place: Bench, number: int, rows: int) -> None:
+    with place.open() as lake:
+        report = lake.load(Delivery(f"run {number}", pushdown(place.source), origin=SOURCE), contract(f"ours_{number}"), COMMIT)
+    assert report.rows == rows
+
+
+def bare(place: Bench, number: int) -> None:
+    with place.open() as lake, lake.connection(COMMIT) as connection:
+        attach_source(connection, place.source)
+        connection.execute(f"CREATE TABLE {DOMAIN}.raw.bare_{number} AS SELECT * FROM source.public.{SOURCE}")
+
+
+def connectorx_parquet(place: Bench, number: int) -> None:
+    import connectorx
+    import pyarrow.parquet
+
+    table = connectorx.read_sql(place.source.url(), f"SELECT * FROM {SOURCE}", return_type="arrow", partition_on="id", partition_num=2)
+    pyarrow.parquet.write_table(table, _file(place, f"connectorx_{number}"), compression="zstd")
+
+
+def adbc_parquet(place: Bench, number: int) -> None:
+    import adbc_driver_postgresql.dbapi
+    import pyarrow.parquet
+
+    with adbc_driver_postgresql.dbapi.connect(place.source.url()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {SOURCE}")
+        reader = cursor.fetch_record_batch()
+        with pyarrow.parquet.ParquetWriter(_file(place, f"adbc_{number}"), reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+
+
+def _file(place: Bench, name: str) -> Path:
+    return place.folder / f"{name}.parquet"
+
+
+if __name__ == "__main__":
+    main()
