@@ -92,7 +92,7 @@ def connector_options() -> str:
         connector = plugins.load(plugins.CONNECTORS, name)
         out.extend([f"## {name}", "", _paragraph(connector.summary), ""])
         out.extend(["### In `sources` of domain.yaml", "", *_table(_KEYS, list(_properties(connector.source_options.model_json_schema())))])
-        out.extend(["### In `datasets` of an Ingest component", ""])
+        out.extend(["### In `datasets` of an Ingest component, beside `name`", ""])
         out.extend(_table(_KEYS, list(_properties(connector.dataset_options.model_json_schema()))))
     return "\n".join(out)
 
@@ -195,7 +195,7 @@ def _actions() -> Iterator[tuple[str, str]]:
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     if not rows:
-        return ["None.", ""]
+        return []
     return [f"| {' | '.join(row)} |".replace("  |", " |") for row in (head, ("---",) * len(head), *rows)] + [""]
 
 
