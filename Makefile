@@ -25,11 +25,14 @@ test: ## install what tests need and run them all (ARGS="-k lake" for some)
 
 check: ## formatting, lint, types, import rules, freshness of the reference pages
 	@requirements/environment.sh dev
-	$(call say,format); $(bin)/ruff format --quiet --check $(code)
-	$(call say,lint); $(bin)/ruff check --quiet $(code)
-	$(call say,types); $(bin)/mypy
-	$(call say,import rules); $(bin)/lint-imports --no-logo
-	$(call say,reference pages); $(bin)/python docs/generate.py --check
+	broken=
+	try() { printf '%s\n' "$$1" >&2; "$${@:2}" || broken+=" $$1,"; }
+	try format $(bin)/ruff format --quiet --check $(code)
+	try lint $(bin)/ruff check --quiet $(code)
+	try types $(bin)/mypy
+	try imports $(bin)/lint-imports --no-logo
+	try reference $(bin)/python docs/generate.py --check
+	[[ -z $$broken ]] || { printf 'not in order:%s see above\n' "$$broken" >&2; exit 1; }
 
 format: ## put the code into the agreed form
 	@requirements/environment.sh dev
