@@ -14,9 +14,10 @@ from polyceph.core.model.domain import Source
 from polyceph.core.policies.naming import name_is_allowed
 from polyceph.core.policies.nearest import did_you_mean, nearest
 from polyceph.core.policies.schedule import schedule_is_cron
+from polyceph.core.policies.zones import zone_is_built
 from polyceph.declarations.facts import Produced, Read, Served
 from polyceph.declarations.findings import Findings
-from polyceph.declarations.forms import COMPONENT_PREFIX, COMPONENTS
+from polyceph.declarations.forms import COMPONENT_PREFIX, COMPONENTS, TransformAttributes
 from polyceph.declarations.models import read_project
 from polyceph.declarations.positions import Document
 from polyceph.declarations.references import dataset_reference
@@ -25,12 +26,8 @@ from polyceph.declarations.shapes import check_shape, check_value
 _DAGSTER_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
 
 
-@dataclass(frozen=True)
-class ConnectorOptions:
-    """The option models of one connector: of a source in domain.yaml, and of a dataset in an Ingest."""
-
-    source: type[BaseModel]
-    dataset: type[BaseModel]
+ConnectorOptions = tuple[type[BaseModel], type[BaseModel]]
+"""The option models of one connector: of a source in domain.yaml, and of a dataset in an Ingest."""
 
 
 @dataclass
@@ -108,7 +105,7 @@ class ComponentReader:
                 self.produced.append(Produced(DatasetId(self.domain, Zone.RAW, name), place, "Ingest"))
             if source is not None and self.connectors is not None and source.connector in self.connectors:
                 options = {key: value for key, value in entry.items() if key != "name"}
-                check_value(document, self.connectors[source.connector].dataset, options, self.findings, path=path)
+                check_value(document, self.connectors[source.connector][1], options, self.findings, path=path)
 
     def _source(self, document: Document) -> Source | None:
         name = document.get("attributes", "source")
@@ -123,7 +120,8 @@ class ComponentReader:
         return None
 
     def _transform(self, document: Document) -> None:
-        project = document.get("attributes", "project")
+        is_named = document.has("attributes", "project")
+        project = document.get("attributes", "project") if is_named else TransformAttributes.model_fields["project"].default
         if isinstance(project, str):
             place = document.place("attributes", "project")
             made, read = read_project(self.folder, self.domain, project, place=place, domains=self.domains, findings=self.findings)
@@ -162,7 +160,7 @@ class ComponentReader:
             if made is not None and made.domain != self.domain:
                 message = f"{by} writes {made} of another domain"
                 self.findings.error(message, place, value=str(text), hint="a domain writes only its own datasets")
-            elif made is not None:
+            elif made is not None and self.findings.refuse(zone_is_built(made.zone, by), place, value=str(text)):
                 self.produced.append(Produced(made, place, by))
 
     def _is_good_name(self, document: Document, path: tuple[str | int, ...], name: str) -> bool:

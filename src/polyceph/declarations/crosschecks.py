@@ -137,8 +137,10 @@ def check_datasets(facts: DomainFacts, findings: Findings) -> None:
 
 def _with_misplaced(decision: Decision, dataset: DatasetId, contracts: Mapping[DatasetId, Sequence[Place]]) -> Decision:
     """Point to a contract of the same name in another zone, the likely cause."""
+    if decision.allowed:
+        return decision
     for other, places in contracts.items():
-        if not decision.allowed and other.name == dataset.name:
+        if other.name == dataset.name:
             hint = f"{places[0].file} is about zone {other.zone}: is its zone right?"
             return Decision(False, decision.policy, decision.reason, hint=hint)
     return decision

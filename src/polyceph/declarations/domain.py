@@ -115,7 +115,7 @@ def _check_connector(document: Document, source: str, connector: str, options: M
         return
     path = ("sources", source)
     if connector in around.connectors:
-        check_value(document, around.connectors[connector].source, options, around.findings, path=path)
+        check_value(document, around.connectors[connector][0], options, around.findings, path=path)
         return
     known = tuple(sorted(around.connectors))
     decision = Decision(False, "connector", f"connector {connector!r} of source {source} is unknown", known, did_you_mean(connector, known))

@@ -114,7 +114,9 @@ class IngestAttributes(Form):
 class TransformAttributes(Form):
     """Runs a dbt project: models/<zone>/…/<model>.sql becomes <domain>.<zone>.<model>."""
 
-    project: str = Field(description="Folder of the dbt project, relative to the domain's folder.", examples=["transform"])
+    project: str = Field(
+        default="transform", description="Folder of the dbt project, relative to the domain's folder.", examples=["transform"]
+    )
     schedule: Schedule = None
 
 
@@ -147,7 +149,9 @@ class ShellAttributes(Form):
     reads: list[str] = Field(
         default_factory=list, description="Datasets it reads: <zone>.<dataset>, or <domain>.<zone>.<dataset> of another domain."
     )
-    writes: list[str] = Field(default_factory=list, description="Datasets of this domain it writes: <zone>.<dataset>.")
+    writes: list[str] = Field(description="Datasets of this domain it writes: <zone>.<dataset>, zone bronze, silver or gold.", min_length=1)
+    environment: dict[str, str] = Field(default_factory=dict, description="Further environment variables; never a secret.")
+    timeout_seconds: int = Field(default=3600, gt=0, description="After this time the command is stopped, in seconds.")
     schedule: Schedule = None
 
 

@@ -19,6 +19,7 @@ from polyceph.declarations.folders import files_below
 from polyceph.declarations.positions import Document
 from polyceph.declarations.yaml_files import parse, parse_one, read_bytes
 
+_ALIAS = re.compile(r"""\bconfig\s*\([^)]*?\balias\s*=\s*['"]([^'"]+)['"]""")
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
 _QUALIFIED = re.compile(
     r'(?<![\w".])"?([a-z][a-z0-9_]*)"?\s*\.\s*"?(raw|bronze|silver|gold|output)"?\s*\.\s*"?([a-z][a-z0-9_]*)"?', re.IGNORECASE
@@ -89,30 +90,35 @@ class _ProjectReader:
     def _model(self, file: str, inside: PurePosixPath) -> None:
         zone = inside.parts[0] if len(inside.parts) > 1 else None
         place = Place(file)
+        text = self._code(file)
+        alias = _ALIAS.search(text)
+        name = alias.group(1) if alias else inside.stem
         if inside.stem in self.names:
             message = f"dbt model {inside.stem!r} exists twice; the first is {self.names[inside.stem]}"
             self.findings.error(message, place, hint="dbt wants every model name once in a project: rename one")
-        elif self.findings.refuse(model_folder_is_zone(zone, inside.stem), place) and self._is_good_name(inside.stem, place):
-            self.produced.append(Produced(DatasetId(self.domain, Zone(zone or ""), inside.stem), place, f"dbt model {inside.stem}"))
+        elif self.findings.refuse(model_folder_is_zone(zone, inside.stem), place) and self._is_good_name(name, place):
+            self.produced.append(Produced(DatasetId(self.domain, Zone(zone or ""), name), place, f"dbt model {inside.stem}"))
         self.names.setdefault(inside.stem, file)
-        self._qualified_names(file, inside)
+        if inside.suffix == ".sql":
+            self._qualified_names(text, file, inside.stem)
 
     def _is_good_name(self, stem: str, place: Place) -> bool:
         return self.findings.refuse(name_is_allowed(stem, "dataset"), place)
 
-    def _qualified_names(self, file: str, inside: PurePosixPath) -> None:
-        """Find datasets of other domains that the code names directly, past the declared sources."""
-        if inside.suffix != ".sql":
-            return
+    def _code(self, file: str) -> str:
+        """Return a model's text with comments blanked, so that positions stay."""
         raw = read_bytes(self.folder, file, self.findings)
         text = raw.data.decode("utf-8", errors="replace") if raw else ""
-        plain = _COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
+        return _COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text) if file.endswith(".sql") else text
+
+    def _qualified_names(self, plain: str, file: str, model: str) -> None:
+        """Find datasets of other domains that the code names directly, past the declared sources."""
         for match in _QUALIFIED.finditer(plain):
             other, zone, name = (part.lower() for part in match.groups())
             if other in self.domains and other != self.domain:
                 line = plain.count("\n", 0, match.start()) + 1
                 column = match.start() - plain.rfind("\n", 0, match.start())
-                self.reads.append(Read(DatasetId(other, Zone(zone), name), Place(file, line, column), f"dbt model {inside.stem}"))
+                self.reads.append(Read(DatasetId(other, Zone(zone), name), Place(file, line, column), f"dbt model {model}"))
 
     def _sources(self, document: Document) -> None:
         for number, source in enumerate(_list(document.get("sources"))):

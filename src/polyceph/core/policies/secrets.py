@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from polyceph.core.model.decision import Decision
 
@@ -21,6 +22,7 @@ _KNOWN_SHAPES = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def is_secret_key(key: str) -> bool:
     """Tell whether a key's name says that its value is a secret (password, api_key, clientSecret …)."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).replace("-", "_").lower()

@@ -7,6 +7,8 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.policies.nearest import did_you_mean
 
 ZONES = tuple(zone.value for zone in Zone)
+BUILT = (Zone.BRONZE.value, Zone.SILVER.value, Zone.GOLD.value)
+"""The zones that transformations write."""
 
 
 def zone_is_known(zone: str, subject: str) -> Decision:
@@ -25,12 +27,19 @@ def folder_agrees_with_zone(folder: str, zone: str, subject: str) -> Decision:
     return Decision(False, "zone", reason, hint=f"move the file to {zone}/ or write zone {folder}")
 
 
+def zone_is_built(zone: Zone, builder: str) -> Decision:
+    """Refuse a builder that writes raw (only loaded, append-only) or output (only served)."""
+    if zone.value in BUILT:
+        return Decision(True, "zone", f"{builder} builds {zone}")
+    reason = f"{builder} writes into zone {zone.value!r}; raw is only loaded (Ingest) and output only served (Output)"
+    return Decision(False, "zone", reason, good=BUILT)
+
+
 def model_folder_is_zone(folder: str | None, model: str) -> Decision:
-    """Refuse a dbt model outside models/bronze, models/silver and models/gold: raw is only loaded, output only served."""
-    built = (Zone.BRONZE.value, Zone.SILVER.value, Zone.GOLD.value)
-    if folder in built:
+    """Refuse a dbt model outside models/bronze, models/silver and models/gold."""
+    if folder in BUILT:
         return Decision(True, "zone", f"{model} is built in {folder}")
     where = f"in the folder {folder!r}" if folder else "in no folder"
-    reason = f"dbt model {model!r} stands {where}; a transformation builds {', '.join(built)}"
-    near = did_you_mean(folder, built) if folder else None
-    return Decision(False, "zone", reason, good=built, hint=near or "put it under models/bronze, models/silver or models/gold")
+    reason = f"dbt model {model!r} stands {where}; a transformation builds {', '.join(BUILT)}"
+    near = did_you_mean(folder, BUILT) if folder else None
+    return Decision(False, "zone", reason, good=BUILT, hint=near or "put it under models/bronze, models/silver or models/gold")
