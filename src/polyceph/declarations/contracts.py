@@ -100,8 +100,11 @@ def _check_single_values(document: Document, zone: Text | None, classification: 
         findings.error("the contract has no zone", place, hint="add {property: zone, value: raw} under customProperties")
 
 
-def check_names(facts: ContractFacts, findings: Findings) -> None:
-    """Hold name, domain, zone and version against the place of the file; it depends on the path, so no cache spares it."""
+def check_names(facts: ContractFacts, findings: Findings) -> bool:
+    """Hold name, domain, zone and version against the place of the file; it depends on the path, so no cache spares it.
+
+    Return whether the zone is sure: when it is not, nothing should be concluded from it.
+    """
     path = PurePosixPath(facts.file)
     domain, folders = path.parts[1] if len(path.parts) > 3 else "", path.parts[3:-1]
     subject = f"{domain}.{facts.stem}"
@@ -116,9 +119,10 @@ def check_names(facts: ContractFacts, findings: Findings) -> None:
         findings.error(message, facts.domain.place, value=facts.domain.value, hint=f"write domain: {domain}")
     if facts.version is not None:
         findings.refuse(version_is_semantic(facts.version.value, subject), facts.version.place, value=facts.version.value)
-    if facts.zone is not None and findings.refuse(zone_is_known(facts.zone.value, subject), facts.zone.place, value=facts.zone.value):
-        for folder in folders:
-            findings.refuse(folder_agrees_with_zone(folder, facts.zone.value, subject), facts.zone.place, value=facts.zone.value)
+    if facts.zone is None or not findings.refuse(zone_is_known(facts.zone.value, subject), facts.zone.place, value=facts.zone.value):
+        return False
+    decisions = [folder_agrees_with_zone(folder, facts.zone.value, subject) for folder in folders]
+    return all(findings.refuse(decision, facts.zone.place, value=facts.zone.value) for decision in decisions)
 
 
 def _members(document: Document) -> Iterator[Member]:

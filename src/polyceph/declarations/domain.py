@@ -147,11 +147,10 @@ def _contracts(name: str, around: Surroundings) -> tuple[tuple[ContractFacts, ..
             continue
         raw = read_bytes(around.folder, file, around.findings)
         facts = _contract(raw, cache, around.findings) if raw else None
-        if facts is None or facts.zone is None:
-            unreadable.add(PurePosixPath(file).name.removesuffix(SUFFIX))
         if facts is not None:
-            check_names(facts, around.findings)
             found.append(facts)
+        if facts is None or not check_names(facts, around.findings):
+            unreadable.add(PurePosixPath(file).name.removesuffix(SUFFIX))
     cache.save()
     return tuple(found), frozenset(unreadable)
 

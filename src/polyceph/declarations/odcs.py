@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema_rs
 
 from polyceph.core.model.decision import Decision
-from polyceph.core.policies.nearest import did_you_mean
+from polyceph.core.policies.nearest import did_you_mean, nearest
 from polyceph.declarations.findings import Findings
 from polyceph.declarations.positions import Document
 from polyceph.declarations.shapes import quoting_advice
@@ -51,6 +51,12 @@ def check_standard(document: Document, findings: Findings) -> None:
         _report(document, error, findings)
 
 
+def _is_misspelt(document: Document, path: tuple[str | int, ...], name: str) -> bool:
+    """Tell whether a missing key is there under a wrong spelling, which is refused in its own words."""
+    value = document.get(*path)
+    return isinstance(value, dict) and nearest(name, [key for key in value if key not in _known_anywhere()], cutoff=0.7) is not None
+
+
 def _report(document: Document, error: Any, findings: Findings) -> None:
     kind, path = error.kind.name, tuple(error.instance_path)
     details = error.kind.as_dict()
@@ -66,6 +72,8 @@ def _report(document: Document, error: Any, findings: Findings) -> None:
 
 
 def _report_missing(document: Document, path: tuple[str | int, ...], name: str, findings: Findings) -> None:
+    if _is_misspelt(document, path, name):
+        return
     findings.error(f"key {name!r} is missing{_inside(path)}", document.key_place(*path), hint="the Open Data Contract Standard asks for it")
 
 
@@ -119,6 +127,12 @@ def _known_keys(pointer: tuple[str | int, ...]) -> frozenset[str]:
     for part in pointer:
         node = node[part]
     return frozenset(_keys_of(node, 0))
+
+
+@cache
+def _known_anywhere() -> frozenset[str]:
+    schema = official_schema()
+    return frozenset().union(*(_keys_of(node, 0) for node in (schema, *schema["$defs"].values())))
 
 
 def _keys_of(node: Any, depth: int) -> set[str]:

@@ -119,7 +119,11 @@ def _channels(document: Document) -> dict[str, Channel]:
     return found
 
 
-def _people(document: Document, findings: Findings) -> dict[str, Person]:
+def _people(document: Document, findings: Findings) -> dict[str, Person] | None:
+    """Return the people; None when the key is missing beside an unknown one, so that not every owner counts as unknown too."""
+    is_misspelt = not document.has("people") and _mapping(document.value).keys() - FederationForm.model_fields.keys()
+    if is_misspelt:
+        return None
     found = {}
     for person, entry in _mapping(document.get("people")).items():
         if not _PERSON.match(person):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from polyceph.core.model.decision import Decision
-from polyceph.core.policies.nearest import did_you_mean
+from polyceph.core.policies.nearest import did_you_mean, nearest
 from polyceph.declarations.findings import Findings
 from polyceph.declarations.positions import Document
 
@@ -46,7 +46,7 @@ def check_value(document: Document, model: type[BaseModel], value: object, findi
         model.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
-        for detail in _without_union_noise(document, details, path):
+        for detail in _without_renamed(_without_union_noise(document, details, path), model):
             _report(document, model, detail, findings, path)
 
 
@@ -101,14 +101,23 @@ def _inside(where: Sequence[str | int]) -> str:
 
 
 def _existing(document: Document, path: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Return the part of a pydantic location that exists in the document: it also names union branches and validators."""
+    """Return the parts of a pydantic location that exist in the document: it also names union branches and validators."""
     found: tuple[str | int, ...] = ()
     for part in path:
         if document.has(*found, part):
             found = (*found, part)
-        else:
-            break
     return found
+
+
+def _without_renamed(details: Sequence[Any], model: type[BaseModel]) -> list[Any]:
+    """Drop "missing" where an unknown key beside it is that key, misspelt: its hint says so already."""
+    misspelt: set[tuple[str | int, ...]] = set()
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            holder = tuple(detail["loc"][:-1])
+            near = nearest(str(detail["loc"][-1]), _fields(model, holder))
+            misspelt |= {(*holder, near)} if near else set()
+    return [detail for detail in details if detail["type"] != "missing" or tuple(detail["loc"]) not in misspelt]
 
 
 def _without_union_noise(document: Document, details: Sequence[Any], path: tuple[str | int, ...]) -> list[Any]:
