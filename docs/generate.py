@@ -69,17 +69,17 @@ def schemas() -> str:
         "[declarations](declarations.md).",
         "",
     ]
-    for name, schema in sorted(published().items()):
+    for name, schema in published().items():
         out.extend([f"## {name}", "", _paragraph(schema.get("description") or schema.get("title")), ""])
         if len(schema.get("$defs", ())) > _OFFICIAL:
             out.extend(
                 [f"The official schema ({schema.get('$id', 'Open Data Contract Standard')}); print it with `polyceph schema {name}`.", ""]
             )
             continue
-        for part, body in {"": schema, **schema.get("$defs", {})}.items():
-            rows = list(_properties(body))
-            if rows:
-                out.extend(([f"### {part}", "", _paragraph(body.get("description")), ""] if part else []) + _table(_KEYS, rows))
+        for part, body in _parts(schema):
+            if part:
+                out.extend([f"### {part}", "", _paragraph(body.get("description")), ""])
+            out.extend(_table(_KEYS, list(_properties(body))))
     return "\n".join(out)
 
 
@@ -160,6 +160,16 @@ def _settings(model: type[BaseModel], prefix: str) -> Iterator[str]:
         yield from _settings(kind, f"{prefix}{name.upper()}__")
 
 
+def _parts(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield a schema's own keys, its alternatives and its definitions, each with its title."""
+    yield "", schema
+    for body in schema.get("anyOf", ()):
+        attributes = body.get("properties", {}).get("attributes", {})
+        yield body.get("title", ""), {"description": body.get("description"), **attributes}
+    for name, body in schema.get("$defs", {}).items():
+        yield name.removesuffix("Form"), body
+
+
 def _properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     required = set(schema.get("required", ()))
     for name, body in schema.get("properties", {}).items():
@@ -173,7 +183,7 @@ def _type(body: Mapping[str, Any]) -> str:
     if "const" in body:
         return f"`{body['const']}`"
     if "$ref" in body:
-        return str(body["$ref"]).rpartition("/")[2]
+        return str(body["$ref"]).rpartition("/")[2].removesuffix("Form")
     for key in ("anyOf", "oneOf", "allOf"):
         if key in body:
             return " or ".join(kind for part in body[key] if (kind := _type(part)) != "null")
