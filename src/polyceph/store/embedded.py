@@ -25,6 +25,7 @@ ADMIN = "polyceph_admin"
 
 _RECOVERY_SECONDS = 30.0
 """How long a start waits for the remains of a killed server to go away."""
+_DYING_SECONDS = 5.0
 _INITDB_ENV = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
 
 
@@ -69,10 +70,12 @@ class EmbeddedPostgres:
             account = account_for(self._place.known_data())
             home = self._place.prepare(account)
             self._initialise(account, home)
-            running = Postmaster.find(home / "data")
-            self._adopted = running is not None and running.wait_until_ready()
-            self._postmaster = running if self._adopted else self._start(account, home)
-            return self._checked_address()
+            address = self._adopt(Postmaster.find(home / "data"))
+            if address is None:
+                self._postmaster, self._adopted = self._start(account, home), False
+                address = self._checked_address()
+                _close_entrances(address)
+            return address
 
     def stop(self) -> None:
         """Stop the server in fast mode: sessions are ended, everything is written. Nothing happens when it is not running.
@@ -152,6 +155,20 @@ class EmbeddedPostgres:
                 hint="restore the file from a backup, or move the whole folder away to begin anew",
             )
 
+    def _adopt(self, running: Postmaster | None) -> PostgresAddress | None:
+        """Return the address of a server that runs already, None when it is on its way out: stopping, or killed a moment ago."""
+        if running is None or not running.wait_until_ready():
+            return None
+        try:
+            address = self._checked_address()
+        except Unavailable:
+            if running.is_gone_within(_DYING_SECONDS):
+                return None
+            raise
+        if self._postmaster is None or self._postmaster.pid != running.pid:
+            self._postmaster, self._adopted = running, True
+        return address
+
     def _start(self, account: Account, home: Path) -> Postmaster:
         Postmaster.clear_remains(home / "data")
         launch = Launch(
@@ -187,18 +204,23 @@ class EmbeddedPostgres:
     def _checked_address(self) -> PostgresAddress:
         address = self.address()
         try:
-            with psycopg.connect(
-                host=address.host,
-                port=address.port,
-                dbname=address.database,
-                user=address.user,
-                password=address.password.get_secret_value(),
-                connect_timeout=30,
-            ):
-                return address
+            _connection(address).close()
+            return address
         except psycopg.OperationalError as error:
             if "password authentication failed" not in str(error):
                 raise Unavailable(f"{address.shown()} runs and does not answer: {error}") from error
             raise Misconfigured(
                 f"{address.shown()} refuses the password in {self._place.password()}", hint="restore that file from a backup"
             ) from error
+
+
+def _connection(address: PostgresAddress) -> psycopg.Connection:
+    password = address.password.get_secret_value()
+    place = {"host": address.host, "port": address.port, "dbname": address.database}
+    return psycopg.connect(**place, user=address.user, password=password, connect_timeout=30, autocommit=True)  # type: ignore[arg-type]
+
+
+def _close_entrances(address: PostgresAddress) -> None:
+    """Keep every role but the superuser out of the databases that initdb makes: nothing of ours is in them."""
+    with _connection(address) as connection:
+        connection.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")

@@ -132,11 +132,12 @@ class Postmaster:
         for number, seconds in ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0)):
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            if self._is_gone_within(seconds):
+            if self.is_gone_within(seconds):
                 return
         raise Unavailable(f"the PostgreSQL server {self.pid} of {self.data} does not stop")
 
-    def _is_gone_within(self, seconds: float) -> bool:
+    def is_gone_within(self, seconds: float) -> bool:
+        """Wait at most so long for the server's end and tell whether it came."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:

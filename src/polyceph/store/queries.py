@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -92,15 +93,15 @@ def last_digest_statement() -> Select[tuple[str]]:
 
 def _events_statement(wanted: EventFilter) -> Select[tuple[object, ...]]:
     sides = (
-        (wanted.domain, event.c.domain == wanted.domain),
-        (wanted.action, event.c.action == wanted.action),
-        (wanted.subject_kind, event.c.subject_kind == wanted.subject_kind),
-        (wanted.subject_id, event.c.subject_id == wanted.subject_id),
-        (wanted.actor, event.c.actor_id == wanted.actor),
-        (wanted.allowed, event.c.allowed == wanted.allowed),
-        (wanted.since, event.c.at >= wanted.since),
-        (wanted.until, event.c.at < wanted.until),
-        (wanted.after, event.c.seq > wanted.after),
+        (event.c.domain, operator.eq, wanted.domain),
+        (event.c.action, operator.eq, wanted.action),
+        (event.c.subject_kind, operator.eq, wanted.subject_kind),
+        (event.c.subject_id, operator.eq, wanted.subject_id),
+        (event.c.actor_id, operator.eq, wanted.actor),
+        (event.c.allowed, operator.eq, wanted.allowed),
+        (event.c.at, operator.ge, wanted.since),
+        (event.c.at, operator.lt, wanted.until),
+        (event.c.seq, operator.gt, wanted.after),
     )
-    conditions = [condition for value, condition in sides if value is not None]
+    conditions = [compare(column, value) for column, compare, value in sides if value is not None]
     return select(event).where(*conditions).order_by(event.c.seq).limit(wanted.limit)

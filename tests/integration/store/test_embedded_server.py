@@ -99,6 +99,7 @@ def test_a_second_start_adopts_the_running_server(folder: Path) -> None:
         assert again == address
         assert ask(again, "SELECT pg_postmaster_start_time()") == begun
 
+    assert first.start() == address
     assert first.is_running(), "leaving the second one's block must not stop a server it did not start"
     EmbeddedPostgres(folder).stop()
     assert not first.is_running()
