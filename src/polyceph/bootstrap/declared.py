@@ -13,10 +13,7 @@ from typing import Any
 from polyceph import plugins
 from polyceph.core.model.federation import Federation
 from polyceph.declarations.federation import ConnectorOptions, load_domain, load_federation
-from polyceph.declarations.schemas import published
 from polyceph.errors import Invalid, Misconfigured, NotFound
-from polyceph.lake.engine import install_extensions
-from polyceph.lake.lake import EngineLimits
 from polyceph.settings import LakeAddress, PostgresAddress, Settings
 
 LAKE_DATABASE = "polyceph_lake"
@@ -40,7 +37,7 @@ def today(environment: Mapping[str, str] = os.environ) -> date:
 def connector_options() -> dict[str, ConnectorOptions]:
     """Return the option models (of a source, of a dataset) of every connector that is installed."""
     classes = {name: plugins.load(plugins.CONNECTORS, name) for name in plugins.names(plugins.CONNECTORS)}
-    return {name: ConnectorOptions(one.source_options, one.dataset_options) for name, one in classes.items()}
+    return {name: (one.source_options, one.dataset_options) for name, one in classes.items()}
 
 
 def lake_address(settings: Settings, federation: Federation, domain: str, catalogue: PostgresAddress) -> LakeAddress:
@@ -62,14 +59,6 @@ def lake_address(settings: Settings, federation: Federation, domain: str, catalo
     )
 
 
-def lake_limits(settings: Settings) -> dict[str, Any]:
-    """Return what every lake of this process is opened with: extensions, memory, threads."""
-    return {
-        "extensions": install_extensions(settings.state() / "extensions"),
-        "limits": EngineLimits(memory_mb=settings.limits.duckdb_memory_mb, threads=settings.limits.duckdb_threads),
-    }
-
-
 def today_environment() -> dict[str, str]:
     """Return the variable by which child processes live on the same played day."""
     return {"POLYCEPH_TODAY": os.environ["POLYCEPH_TODAY"]} if "POLYCEPH_TODAY" in os.environ else {}
@@ -77,7 +66,9 @@ def today_environment() -> dict[str, str]:
 
 def published_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schemas of all declarations, for editors."""
-    return published()
+    from polyceph.declarations.schemas import published  # no running process needs them
+
+    return published(connector_options())
 
 
 def checked_federation(settings: Settings) -> Federation:
@@ -86,8 +77,12 @@ def checked_federation(settings: Settings) -> Federation:
 
 
 def domain_declarations(settings: Settings, name: str) -> Federation:
-    """Return the federation with one domain in it; what is wrong in other domains does not matter here."""
-    return load_domain(_folder(settings), name, today=today(), connectors=connector_options(), cache=settings.state() / "cache")
+    """Return the federation with one domain in it; what is wrong in other domains does not matter here.
+
+    Options of connectors are checked by `checked_federation` (polyceph check, polyceph up) and again when a connector is
+    built: loading every connector here would cost each process of a location its Arrow and drivers.
+    """
+    return load_domain(_folder(settings), name, today=today(), cache=settings.state() / "cache")
 
 
 @dataclass(frozen=True)

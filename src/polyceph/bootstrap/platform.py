@@ -12,7 +12,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from polyceph.bootstrap.declared import LAKE_DATABASE, lake_address, lake_limits, today_environment, usable_federation
+from polyceph.bootstrap.declared import LAKE_DATABASE, lake_address, today_environment, usable_federation
+from polyceph.bootstrap.lakes import limited_lake
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
@@ -71,7 +72,7 @@ class Platform:
     def lake(self, domain: str) -> DomainLake:
         """Return a domain's lake, entered as the domain."""
         address = lake_address(self.settings, self.federation, domain, self.addresses.lake(domain))
-        return DomainLake(address, others=[], **lake_limits(self.settings))
+        return limited_lake(self.settings, address, others=[])
 
     def domain_environment(self, domain: str) -> dict[str, str]:
         """Return the environment of a domain's processes: its own role and secrets, nothing of the platform's."""

@@ -14,6 +14,7 @@ from polyceph.core.ports import LoadReport
 from polyceph.errors import Invalid
 
 TIMEZONE = "Europe/Brussels"
+_DOMAIN_TAG = "domain"
 
 
 def key_of(dataset: DatasetId) -> dg.AssetKey:
@@ -36,18 +37,25 @@ def local_dataset(domain: str, text: str) -> DatasetId:
     return dataset_of(dg.AssetKey(full))
 
 
-def bare_spec(dataset: DatasetId, *, deps: Iterable[DatasetId] = (), kinds: Iterable[str] = ()) -> dg.AssetSpec:
-    """Return the spec of a dataset before `described` adds what its domain declares about it."""
-    return dg.AssetSpec(key=key_of(dataset), deps=[key_of(d) for d in deps], kinds=set(kinds), group_name=str(dataset.zone))
+def spec_of(runtime: DomainRuntime, dataset: DatasetId, *, deps: Iterable[DatasetId] = (), kinds: Iterable[str] = ()) -> dg.AssetSpec:
+    """Return the spec of a dataset with what its domain declares about it."""
+    return described(dg.AssetSpec(key=key_of(dataset), deps=[key_of(d) for d in deps], kinds=set(kinds)), runtime)
+
+
+def is_described(spec: dg.AssetSpec) -> bool:
+    """Tell whether a spec already carries what its domain declares."""
+    return _DOMAIN_TAG in spec.tags
 
 
 def described(spec: dg.AssetSpec, runtime: DomainRuntime) -> dg.AssetSpec:
     """Return the spec with owner, steward, zone, classification, description, columns, contract and links."""
-    dataset = runtime.domain.datasets.get(dataset_of(spec.key))
-    if dataset is None:
+    named = dataset_of(spec.key)
+    if named.domain != runtime.domain.name:
         return spec
+    # A Python asset of bronze or silver need not be declared anywhere else: it inherits from its domain.
+    dataset = runtime.domain.datasets.get(named) or Dataset(named, runtime.domain.owner, runtime.domain.steward, None)
     contract = dataset.contract
-    tags = {**spec.tags, "zone": str(dataset.id.zone), "domain": dataset.id.domain}
+    tags = {**spec.tags, "zone": str(dataset.id.zone), _DOMAIN_TAG: dataset.id.domain}
     if contract is not None:
         tags["classification"] = str(contract.classification)
     return spec.replace_attributes(

@@ -9,6 +9,7 @@ from typing import Any
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from polyceph.bootstrap import lakes
 from polyceph.bootstrap.domain import current_domain
 
 
@@ -17,8 +18,8 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:  # noqa: ARG002  dbt's signature
         """Add the configuration without which no extension loads offline."""
-        config.update(current_domain().engine_configuration())
+        config.update(lakes.engine_configuration(current_domain()))
 
     def configure_connection(self, conn: Any) -> None:
         """Attach the lakes."""
-        current_domain().attach_lakes(conn)
+        lakes.attach_lakes(current_domain(), conn)

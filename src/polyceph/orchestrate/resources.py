@@ -1,17 +1,17 @@
 """Resources for people who write Python assets: the lake and the output database, two lines each."""
 
-from __future__ import annotations
-
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import polars as pl
-import pyarrow as pa
 from pydantic import PrivateAttr
 
 from polyceph.bootstrap.domain import current_domain
 from polyceph.core.model.commit import LakeCommit
 from polyceph.orchestrate.datasets import contract_version, key_of, lake_metadata, local_dataset
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 
 class Lake(dg.ConfigurableResource[Any]):
@@ -31,7 +31,7 @@ class Lake(dg.ConfigurableResource[Any]):
         """Remember the run, so that what it writes carries its name."""
         self._run = context.run_id or "none"
 
-    def query(self, sql: str, parameters: list[object] | None = None) -> Rows:
+    def query(self, sql: str, parameters: list[object] | None = None) -> "Rows":
         """Return the rows of a SELECT; tables are `domain.zone.dataset`, values go in as `?` parameters."""
         return Rows(current_domain().lake.query(sql, parameters or []))
 
@@ -54,15 +54,17 @@ class Lake(dg.ConfigurableResource[Any]):
 class Rows:
     """The rows of a query, as Arrow, Polars or pandas."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: "pa.Table") -> None:
         self._table = table
 
-    def to_arrow(self) -> pa.Table:
+    def to_arrow(self) -> "pa.Table":
         """Return an Arrow table."""
         return self._table
 
-    def to_polars(self) -> pl.DataFrame:
+    def to_polars(self) -> "pl.DataFrame":
         """Return a Polars frame; shares memory where it can."""
+        import polars as pl  # loading it costs 0.3 s in every process of the location
+
         frame = pl.from_arrow(self._table)
         return frame if isinstance(frame, pl.DataFrame) else frame.to_frame()
 
@@ -86,20 +88,26 @@ class Postgres(dg.ConfigurableResource[Any]):
         """Remember the run, so that what it serves carries its name."""
         self._run = context.run_id or "none"
 
-    def query(self, sql: str, parameters: list[object] | None = None) -> Rows:
+    def query(self, sql: str, parameters: list[object] | None = None) -> "Rows":
         """Return the rows of a query on the output database; values go in as `%s` parameters."""
-        return Rows(current_domain().output_query(sql, parameters or []))
+        from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
+
+        return Rows(lakes.output_query(current_domain(), sql, parameters or []))
 
     def copy_from(self, dataset: str, *, table: str) -> int:
         """Serve `zone.dataset` as `table` in the domain's schema by atomic swap; return the number of rows."""
+        from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
+
         runtime = current_domain()
         named = local_dataset(runtime.domain.name, dataset)
         commit = LakeCommit(author=runtime.process.user, message=f"copy {named} to {table}", run=self._run, code=runtime.process.code)
-        return runtime.serve_table(named, table, commit).rows
+        return lakes.serve_table(runtime, named, table, commit).rows
 
 
 def arrow(rows: Any) -> Any:
     """Return rows that speak Arrow: pandas frames are converted, Arrow and Polars go as they are."""
     if hasattr(rows, "__arrow_c_stream__"):
         return rows
+    import pyarrow as pa  # 50 MB that only a run needs
+
     return pa.Table.from_pandas(rows, preserve_index=False)

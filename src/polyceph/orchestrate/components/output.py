@@ -1,7 +1,5 @@
 """The component `Output`: a gold dataset served outside the lake, always whole."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import dagster as dg
@@ -11,7 +9,7 @@ from polyceph.bootstrap.domain import DomainRuntime, current_domain
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.errors import PolycephError
-from polyceph.orchestrate.datasets import bare_spec, contract_version, key_of, local_dataset, schedule
+from polyceph.orchestrate.datasets import contract_version, key_of, local_dataset, schedule, spec_of
 from polyceph.orchestrate.refusals import explained
 
 
@@ -52,7 +50,8 @@ def _asset(runtime: DomainRuntime, spec: OutputSpec) -> dg.AssetsDefinition:
     gold = local_dataset(runtime.domain.name, spec.of)
 
     @dg.multi_asset(
-        name=f"{dataset.domain}__{dataset.zone}__{dataset.name}", specs=[bare_spec(dataset, deps=[gold], kinds=("polyceph", spec.to))]
+        name=f"{dataset.domain}__{dataset.zone}__{dataset.name}",
+        specs=[spec_of(runtime, dataset, deps=[gold], kinds=("polyceph", spec.to))],
     )
     def serve(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         try:
@@ -65,6 +64,8 @@ def _asset(runtime: DomainRuntime, spec: OutputSpec) -> dg.AssetsDefinition:
 
 
 def _serve(runtime: DomainRuntime, dataset: DatasetId, gold: DatasetId, *, to: str, run: str) -> dict[str, Any]:
+    from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
+
     commit = LakeCommit(
         author=runtime.process.user,
         message=f"serve {gold} as {dataset}",
@@ -73,9 +74,9 @@ def _serve(runtime: DomainRuntime, dataset: DatasetId, gold: DatasetId, *, to: s
         contracts={str(dataset): contract_version(runtime, dataset) or ""},
     )
     if to == "postgres":
-        report = runtime.serve_table(gold, dataset.name, commit)
+        report = lakes.serve_table(runtime, gold, dataset.name, commit)
     else:
-        report = runtime.serve_file(gold, f"{dataset.name}.{to}", commit)
+        report = lakes.serve_file(runtime, gold, f"{dataset.name}.{to}", commit)
     found = {"dagster/row_count": report.rows, "bytes": report.bytes, "snapshot": report.snapshot, "address": report.address}
     version = contract_version(runtime, dataset)
     return found | ({"contract version": version} if version else {})

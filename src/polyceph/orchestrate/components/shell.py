@@ -1,7 +1,5 @@
 """The component `Shell`: a command with declared inputs and outputs, in any language."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile
@@ -16,7 +14,7 @@ from polyceph.bootstrap.domain import DomainRuntime, current_domain
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId
 from polyceph.errors import Invalid, PolycephError
-from polyceph.orchestrate.datasets import bare_spec, contract_version, key_of, lake_metadata, local_dataset, schedule
+from polyceph.orchestrate.datasets import contract_version, key_of, lake_metadata, local_dataset, schedule, spec_of
 from polyceph.orchestrate.refusals import explained
 
 _SHOWN_LINES = 30
@@ -52,7 +50,7 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
         runtime = current_domain()
         reads = [local_dataset(runtime.domain.name, text) for text in self.reads]
         writes = [local_dataset(runtime.domain.name, text) for text in self.writes]
-        specs = [bare_spec(dataset, deps=reads, kinds=("shell", "ducklake")) for dataset in writes]
+        specs = [spec_of(runtime, dataset, deps=reads, kinds=("shell", "ducklake")) for dataset in writes]
 
         @dg.multi_asset(name=f"{runtime.domain.name}__{self.name}", specs=specs)
         def execute(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
@@ -67,13 +65,15 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
     def _execute(
         self, context: dg.AssetExecutionContext, runtime: DomainRuntime, what: tuple[list[DatasetId], list[DatasetId]]
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
+
         reads, writes = what
         with tempfile.TemporaryDirectory(prefix="polyceph-shell-") as folder:
             inputs, outputs = Path(folder, "inputs"), Path(folder, "outputs")
             inputs.mkdir()
             outputs.mkdir()
             for dataset in reads:
-                runtime.export(dataset, inputs / f"{dataset}.parquet")
+                lakes.export(runtime, dataset, inputs / f"{dataset}.parquet")
             self._run(context, runtime, {"POLYCEPH_INPUTS": str(inputs), "POLYCEPH_OUTPUTS": str(outputs)})
             _must_have_written(self.name, writes, outputs)
             for dataset in writes:
@@ -84,7 +84,7 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
                     code=runtime.process.code,
                     contracts={str(dataset): contract_version(runtime, dataset) or ""},
                 )
-                runtime.lake.replace(dataset, runtime.parquet(outputs / f"{dataset}.parquet"), commit)
+                runtime.lake.replace(dataset, lakes.parquet(outputs / f"{dataset}.parquet"), commit)
                 yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=lake_metadata(runtime, dataset))
 
     def _run(self, context: dg.AssetExecutionContext, runtime: DomainRuntime, folders: dict[str, str]) -> None:

@@ -1,0 +1,101 @@
+"""Lakes and outputs for the process of a domain. Loads DuckDB and Arrow: import it where something runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polyceph.bootstrap.declared import OUTPUT_DATABASE, lake_address
+from polyceph.bootstrap.domain import DomainRuntime, connection_arguments
+from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.dataset import DatasetId
+from polyceph.errors import NotFound
+from polyceph.lake.attach import attach_lake
+from polyceph.lake.engine import configuration, install_extensions, prepare, quote
+from polyceph.lake.lake import DomainLake, EngineLimits
+from polyceph.lake.outputs import OutputReport, to_file, to_postgres
+from polyceph.lake.stamp import stamp_environment
+from polyceph.settings import LakeAddress, Settings
+
+__all__ = ["OutputReport", "stamp_environment"]
+
+
+def open_lake(runtime: DomainRuntime) -> DomainLake:
+    """Return the domain's lake with those it consumes from beside it."""
+    catalogue = runtime.process.address("")
+    others = sorted({dataset.domain for dataset in runtime.domain.consumes})
+    addresses = [lake_address(runtime.settings, runtime.federation, name, catalogue) for name in (runtime.domain.name, *others)]
+    return limited_lake(runtime.settings, addresses[0], others=addresses[1:])
+
+
+def limited_lake(settings: Settings, own: LakeAddress, *, others: list[LakeAddress]) -> DomainLake:
+    """Return a lake within the limits of the settings."""
+    limits = EngineLimits(memory_mb=settings.limits.duckdb_memory_mb, threads=settings.limits.duckdb_threads)
+    return DomainLake(own, extensions=install_extensions(settings.state() / "extensions"), others=others, limits=limits)
+
+
+def engine_configuration(runtime: DomainRuntime) -> dict[str, Any]:
+    """Return what a DuckDB that is opened by somebody else (dbt) must be started with."""
+    limits = runtime.settings.limits
+    extensions = install_extensions(runtime.state / "extensions")
+    return configuration(extensions=extensions, memory_mb=limits.duckdb_memory_mb, threads=limits.duckdb_threads)
+
+
+def attach_lakes(runtime: DomainRuntime, connection: duckdb.DuckDBPyConnection) -> None:
+    """Attach the own lake, and read-only those consumed from, to a DuckDB opened by somebody else.
+
+    Its commits carry the stamp that the environment of the process holds (`stamp_environment`).
+    """
+    prepare(connection)
+    attach_lake(connection, runtime.lake.own, read_only=False)
+    for lake in runtime.lake.others:
+        attach_lake(connection, lake, read_only=True)
+
+
+def exists(runtime: DomainRuntime, dataset: DatasetId) -> bool:
+    """Tell whether a dataset is in the lake yet."""
+    try:
+        runtime.lake.facts(dataset)
+    except NotFound:
+        return False
+    return True
+
+
+def export(runtime: DomainRuntime, dataset: DatasetId, path: Path) -> None:
+    """Write a dataset as one Parquet file, for a program that gets no credentials."""
+    names = ".".join(quote(part) for part in (dataset.domain, str(dataset.zone), dataset.name))
+    with runtime.lake.stream(f"SELECT * FROM {names}") as rows, pq.ParquetWriter(path, rows.schema) as file:  # noqa: S608  quoted
+        for batch in rows:
+            file.write_batch(batch)
+
+
+def parquet(path: Path) -> pa.RecordBatchReader:
+    """Return the rows of a Parquet file, batch by batch."""
+    file = pq.ParquetFile(path)
+    return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+
+
+def serve_table(runtime: DomainRuntime, dataset: DatasetId, table: str, commit: LakeCommit) -> OutputReport:
+    """Serve a dataset as a table of the domain's schema in the output database."""
+    target = runtime.process.address(OUTPUT_DATABASE)
+    return to_postgres(runtime.lake, dataset, target, schema=runtime.domain.name, table=table, commit=commit)
+
+
+def serve_file(runtime: DomainRuntime, dataset: DatasetId, name: str, commit: LakeCommit) -> OutputReport:
+    """Serve a dataset as a file in the domain's outputs folder; the format is the name's extension."""
+    path = runtime.state / "outputs" / runtime.domain.name / name
+    return to_file(runtime.lake, dataset, path, format=path.suffix.removeprefix("."), commit=commit)
+
+
+def output_query(runtime: DomainRuntime, sql: str, parameters: list[object]) -> pa.Table:
+    """Return the rows of a query on the output database, read as the domain's role."""
+    import polars as pl  # loading polars costs 0.2 s and few runs need it
+    import psycopg
+
+    address = runtime.process.address(OUTPUT_DATABASE)
+    with psycopg.connect(**connection_arguments(address), options=f"-c search_path={runtime.domain.name}") as connection:
+        return pl.read_database(sql, connection, execute_options={"params": parameters} if parameters else None).to_arrow()
