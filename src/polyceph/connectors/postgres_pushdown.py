@@ -19,6 +19,17 @@ from polyceph.sdk import Column, Pushdown, Unavailable
 _SESSION = "options='-c default_transaction_read_only=on'"
 """libpq options of the reading session, besides DuckDB's own REPEATABLE READ READ ONLY transaction."""
 
+_SAFE = {
+    "smallint": ("BIGINT", "DOUBLE"),
+    "integer": ("BIGINT", "DOUBLE"),
+    "bigint": ("BIGINT",),
+    "real": ("DOUBLE",),
+    "double precision": ("DOUBLE",),
+    "numeric": ("DOUBLE",),
+    "numeric with precision": ("DOUBLE",),
+    "date": ("DATE", "TIMESTAMP"),
+}
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -85,11 +96,18 @@ def _select(reading: Reading, alias: str) -> exp.Select:
 
 def _field(column: Column, source: str, source_type: str) -> exp.Expr:
     value: exp.Expr = exp.column(source, quoted=True)
-    if duckdb_type(column) == "TIMESTAMP" and source_type == "timestamp with time zone":
+    target = duckdb_type(column)
+    if (target, source_type) in (("TIMESTAMP", "timestamp with time zone"), ("TIMESTAMPTZ", "timestamp without time zone")):
         # A bare cast would take the time zone of whoever runs it.
         value = exp.AtTimeZone(this=value, zone=exp.Literal.string("UTC"))
-    cast = exp.cast(value, exp.DataType.build(duckdb_type(column), dialect="duckdb"))
-    return exp.alias_(cast, column.name, quoted=True)
+    elif _is_safe(source_type, target):
+        value = exp.cast(value, exp.DataType.build(target, dialect="duckdb"))
+    return exp.alias_(value, column.name, quoted=True)
+
+
+def _is_safe(source_type: str, target: str) -> bool:
+    """Tell whether no value can fail to be cast; the lake casts all else, checks it and names the rows that fail."""
+    return target in ("VARCHAR", "JSON") or target in _SAFE.get(source_type, ())
 
 
 def _until(bound: Bound) -> exp.Expr:

@@ -45,7 +45,7 @@ def duckdb_type(column: Column) -> str:
         return f"DECIMAL({digits[0]},{digits[1]})"
     if column.logical_type == "timestamp":
         return "TIMESTAMPTZ" if is_aware(column) else "TIMESTAMP"
-    return "VARCHAR" if column.logical_type in NESTED else _known(column, _DUCKDB)
+    return "JSON" if column.logical_type in NESTED else _known(column, _DUCKDB)
 
 
 def arrow_type(column: Column) -> pa.DataType:

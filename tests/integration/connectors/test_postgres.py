@@ -41,7 +41,7 @@ def source(address: PostgresAddress, **other: object) -> PostgresConnector:
 
 def rows(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> list[tuple[Any, ...]]:
     assert isinstance(delivery.rows, Pushdown)
-    return connection.execute(f"FROM ({delivery.rows.prepare(connection)}) ORDER BY ALL").fetchall()
+    return sorted(connection.sql(delivery.rows.prepare(connection)).fetchall())
 
 
 @pytest.fixture
@@ -72,19 +72,19 @@ def test_values_come_in_the_types_of_the_contract(database: PostgresAddress, wri
     )
     kinds = ["integer", "number", "number", "boolean", "date", "timestamp", "timestamp", "timestamp", "string", "object", "array"]
     kinds += ["string", "time"]
-    physical = {"b": "DECIMAL(12,3)", "g": "TIMESTAMPTZ"}
+    physical = {"b": "DECIMAL(10,3)", "g": "TIMESTAMPTZ"}
     columns = [Column(n, k, physical.get(n)) for n, k in zip("abcdefghijklm", kinds, strict=True)]
     [delivery] = source(database).deliveries(demand(tmp_path, {"table": "public.t"}, promised=contract(*columns)))
     connection = duck()
     connection.execute("SET TimeZone = 'Asia/Tokyo'")
     found = connection.sql(delivery.rows.prepare(connection))  # type: ignore[union-attr]
-    types = ["BIGINT", "DECIMAL(12,3)", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "VARCHAR"]
-    assert [str(t) for t in found.types] == [*types, "VARCHAR", "VARCHAR", "VARCHAR", "TIME"]
+    types = ["BIGINT", "DECIMAL(10,3)", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "VARCHAR"]
+    assert [str(t) for t in found.types] == [*types, "JSON", "JSON", "VARCHAR", "TIME"]
     row = found.fetchone()
     assert row is not None
     assert [str(v) for v in row[:6]] == ["7", "12.345", "1.5", "True", "2024-02-29", "2024-07-01 10:00:00"]
     assert row[6].timestamp() == 1719828000
-    assert [str(v) for v in row[7:11]] == ["2024-07-01 12:00:00", "primary", '{"x": 1}', "[1, 2]"]
+    assert [str(v) for v in row[7:11]] == ["2024-07-01 12:00:00", "primary", '{"x": 1}', "[1,2]"]
     assert any(n.subject == "precision" and n.value == "c" for n in delivery.notes)
 
 
@@ -262,7 +262,7 @@ def test_all_threads_read_one_snapshot_while_others_write(database: PostgresAddr
         for _ in range(4):
             [delivery] = source(database).deliveries(demand(tmp_path, {"table": "public.schools"}, promised=promised))
             statement = delivery.rows.prepare(connection)  # type: ignore[union-attr]
-            assert connection.execute(f"SELECT count(*), sum(amount) FROM ({statement})").fetchone() == (60000, 6000000)
+            assert connection.sql(statement).aggregate("count(*), sum(amount)").fetchone() == (60000, 6000000)
     finally:
         stop.set()
         thread.join()

@@ -1,0 +1,54 @@
+"""Options of the source `files`: where the files are, how to enter there, and what the reading of one file may take."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from polyceph.connectors.tabular.reading import Limits
+from polyceph.sdk import Options, SecretName, secret
+
+
+class FilesSource(Options):
+    """A folder, or an address that fsspec opens."""
+
+    folder: str | None = Field(default=None, description="local folder, relative to the domain's folder")
+    url: str | None = Field(default=None, description="fsspec address of a folder: s3://bucket/prefix, sftp://host/path, https://…")
+    key_env: SecretName | None = Field(default=None, description="variable with the access key, account or user name")
+    secret_env: SecretName | None = Field(default=None, description="variable with the secret key or password")
+    endpoint: str | None = Field(default=None, description="address of an S3 service other than AWS")
+    region: str | None = Field(default=None, description="region of the S3 service")
+    memory_limit_mb: int = Field(default=4096, ge=512, description="address space for reading one file")
+    time_limit_s: int = Field(default=900, ge=1, description="processor seconds for reading one file")
+    disk_limit_mb: int = Field(default=65_536, ge=1, description="size of one unpacked or converted file")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.folder is None) == (self.url is None):
+            raise ValueError("give exactly one of folder and url")
+        if self.folder is not None and (self.key_env or self.secret_env or self.endpoint):
+            raise ValueError("a folder needs no key_env, secret_env or endpoint")
+        if self.url is not None and "://" not in self.url:
+            raise ValueError(f"url {self.url!r} has no scheme; for a local folder use folder")
+        if self.url is not None and "@" in self.url.split("://", 1)[1].split("/", 1)[0]:
+            raise ValueError("url holds a user or password; name variables with key_env and secret_env")
+        return self
+
+    def limits(self) -> Limits:
+        """Return what the reading of one file may take."""
+        return Limits(self.memory_limit_mb, self.time_limit_s, self.disk_limit_mb)
+
+    def entry(self) -> dict[str, Any]:
+        """Return fsspec's arguments with the secrets filled in; hand them to fsspec, never to a log."""
+        key = secret(self.key_env).get_secret_value() if self.key_env else None
+        word = secret(self.secret_env).get_secret_value() if self.secret_env else None
+        scheme = (self.url or "").split("://", 1)[0]
+        names = {"s3": ("key", "secret"), "s3a": ("key", "secret"), "az": ("account_name", "account_key")}
+        names |= {"abfs": names["az"], "abfss": names["az"]}
+        first, second = names.get(scheme, ("username", "password"))
+        found: dict[str, Any] = {k: v for k, v in ((first, key), (second, word)) if v is not None}
+        if scheme in ("s3", "s3a"):
+            client = {k: v for k, v in (("endpoint_url", self.endpoint), ("region_name", self.region)) if v is not None}
+            found |= {"client_kwargs": client} if client else {}
+        return found

@@ -1,0 +1,74 @@
+"""Parquet files: the columns of the contract, read group by group and cast without loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from polyceph.connectors.tabular.findings import Findings
+from polyceph.connectors.tabular.headers import Header, check_header, match_header
+from polyceph.connectors.tabular.options import FilesDataset
+from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
+from polyceph.connectors.types import arrow_type
+from polyceph.sdk import Column, Invalid
+
+
+def read_parquet(path: Path, columns: tuple[Column, ...], dataset: FilesDataset, findings: Findings) -> tuple[Iterator[Portion], Locate]:
+    """Return the rows of a Parquet file; texts go the way of every text, other types must fit without loss.
+
+    Raises:
+        Invalid: the file is no Parquet, columns are missing or not promised, or a type cannot become the promised one.
+    """
+    try:
+        file = parquet.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise Invalid(f"{findings.file} is no Parquet file: {str(error).splitlines()[0][:200]}") from error
+    names = file.schema_arrow.names
+    header = Header((1, 1), list(names), match_header(names, columns, dataset))
+    check_header(header, columns, {}, findings)
+    keys = [names[header.match.positions[i]] for i in range(len(columns)) if i in header.match.positions]
+    findings.check()
+    return _portions(file, keys, columns, findings), lambda index, row: {"place": f"row {row}, column {keys[index]}"}
+
+
+def _portions(file: parquet.ParquetFile, keys: list[str], columns: tuple[Column, ...], findings: Findings) -> Iterator[Portion]:
+    seen = 0
+    for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(dict.fromkeys(keys))):
+        rows = pa.array(range(seen + 1, seen + len(batch) + 1), pa.int64())
+        seen += len(batch)
+        texts: list[pa.Array] = []
+        natives: list[pa.Array | None] = []
+        for key, column in zip(keys, columns, strict=True):
+            values = batch.column(key)
+            if pa.types.is_dictionary(values.type):
+                values = values.dictionary_decode()
+            is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type)
+            texts.append(values.cast(pa.string()) if is_text else pa.nulls(len(batch), pa.string()))
+            natives.append(None if is_text else _cast(values, column, key, findings))
+        yield Portion(rows, texts, natives)
+
+
+def _cast(values: pa.Array, column: Column, key: str, findings: Findings) -> pa.Array:
+    target = arrow_type(column)
+    try:
+        if pa.types.is_timestamp(values.type) and pa.types.is_timestamp(target):
+            return pc.cast(pc.cast(values, pa.timestamp("us", tz=values.type.tz)), target)
+        if target == pa.string() and not _is_scalar(values.type):
+            return pa.array([None if v is None else _json(v) for v in values.to_pylist()], pa.string())
+        return pc.cast(values, target)
+    except pa.ArrowException as error:
+        text = f"column {key} is {values.type} and cannot become {column.logical_type} without loss: {str(error).splitlines()[0][:200]}"
+        raise Invalid(f"{findings.file}: {text}") from error
+
+
+def _is_scalar(kind: pa.DataType) -> bool:
+    return not pa.types.is_nested(kind)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

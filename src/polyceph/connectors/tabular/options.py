@@ -1,0 +1,108 @@
+"""Options of a dataset that comes as files: which files, and how to read them. What is left out is detected and reported."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, model_validator
+
+from polyceph.sdk import Column, Options
+
+Format = Literal["csv", "tsv", "json", "ndjson", "parquet", "xlsx", "xls", "ods"]
+WORKBOOKS = ("xlsx", "xls", "ods")
+_RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9]\d{0,6})(?::\$?([A-Z]{1,3})\$?([1-9]\d{0,6}))?")
+
+
+class FilesDataset(Options):
+    """Which files make the dataset and how they are read."""
+
+    path: str = Field(description="file or glob below the source's folder or URL, e.g. pupils_*.csv")
+    may_be_absent: bool = Field(default=False, description="no file is no error: nothing is loaded")
+    format: Format | None = Field(default=None, description="guessed from the file's name; xlsx stands for xlsm and xlsb too")
+    compression: Literal["none", "gz", "zip"] | None = Field(default=None, description="guessed from the file's name")
+    member: str | None = Field(default=None, description="the file inside a zip that holds several")
+    encoding: str | None = Field(default=None, description="character encoding of a text file, e.g. windows-1252")
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="character between two cells")
+    quote: str | None = Field(default=None, max_length=1, description='character around a cell; "" for none')
+    escape: str | None = Field(default=None, min_length=1, max_length=1, description="character before a quote inside a quoted cell")
+    comment: str | None = Field(default=None, min_length=1, description="lines that begin with this are skipped")
+    header: Literal["none"] | int | tuple[int, int] | None = Field(
+        default=None, description="none, the row number, or [first, last] of a header in several rows; searched when left out"
+    )
+    skip_rows: int = Field(default=0, ge=0, description="rows to skip at the top")
+    skip_footer: int = Field(default=0, ge=0, description="rows to skip at the end")
+    stop_at: str | None = Field(default=None, min_length=1, description="stop at the first row whose first filled cell begins with this")
+    sheet: str | int | None = Field(default=None, description="name or number (from 1) of the sheet; needed when there are several")
+    table_at: str | None = Field(default=None, description="first cell (B5) or range (B5:F40) of a table in a sheet")
+    records: str | None = Field(default=None, min_length=1, description="dotted path to the rows inside a JSON document, e.g. data.items")
+    decimal: Literal[".", ","] | None = Field(default=None, description="decimal separator")
+    thousands: Literal[".", ",", " ", "'", ""] | None = Field(
+        default=None, description='thousands separator; " " means every kind of space'
+    )
+    date_format: str | None = Field(default=None, description="e.g. %d/%m/%Y or %d %B %Y (month names in French, Dutch, German, English)")
+    timezone: str | None = Field(default=None, description="time zone of times that state none, e.g. Europe/Brussels")
+    true_values: tuple[str, ...] = Field(default=(), description="texts that mean true")
+    false_values: tuple[str, ...] = Field(default=(), description="texts that mean false")
+    null_values: tuple[str, ...] = Field(default=(), description="texts that mean nothing, besides the empty cell")
+    ignore_columns: tuple[str, ...] = Field(default=(), description="columns of the file that are left out on purpose")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError("decimal and thousands are the same character")
+        if bool(self.true_values) != bool(self.false_values):
+            raise ValueError("give true_values and false_values together")
+        if self.table_at is not None:
+            cell_range(self.table_at)
+        if isinstance(self.header, tuple) and not 1 <= self.header[0] <= self.header[1] <= self.header[0] + 9:
+            raise ValueError("header [first, last] are two row numbers from 1, at most ten rows")
+        if isinstance(self.header, int) and self.header < 1:
+            raise ValueError("header is a row number from 1")
+        if self.timezone is not None:
+            ZoneInfo(self.timezone)
+        return self
+
+    def header_rows(self) -> tuple[int, int] | None:
+        """Return first and last row number of a declared header, None when it is none or to be searched."""
+        if isinstance(self.header, int):
+            return (self.header, self.header)
+        return self.header if isinstance(self.header, tuple) else None
+
+
+def reading_digest(dataset: FilesDataset, columns: tuple[Column, ...]) -> str:
+    """Return the SHA-256 over everything that decides how bytes become rows: the options except the path, and the columns."""
+    promised = [(c.name, c.logical_type, c.physical_type, c.source_name) for c in columns]
+    text = dataset.model_dump_json(exclude={"path", "may_be_absent"}) + repr(promised)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def cell_range(text: str) -> tuple[tuple[int, int], tuple[int, int] | None]:
+    """Return (row, column) of the first and, when given, last cell of `B5` or `B5:F40`, counted from 1; ValueError otherwise."""
+    found = _RANGE.fullmatch(text.strip().upper())
+    if found is None:
+        raise ValueError(f"table_at {text!r} is neither a cell (B5) nor a range (B5:F40)")
+    first = (int(found[2]), column_number(found[1]))
+    last = (int(found[4]), column_number(found[3])) if found[3] else None
+    if last is not None and (last[0] < first[0] or last[1] < first[1]):
+        raise ValueError(f"table_at {text!r} ends before it begins")
+    return first, last
+
+
+def column_number(letters: str) -> int:
+    """Return 1 for A, 27 for AA."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def column_letters(number: int) -> str:
+    """Return A for 1, AA for 27."""
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters

@@ -1,0 +1,121 @@
+"""Reading one file in a throw-away process: the job goes in as JSON, rows come out as an Arrow file, refusals as `Invalid`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from polyceph.connectors.tabular.options import FilesDataset, Format
+from polyceph.sdk import Column, Invalid, Note, NotFound, Problem, Unavailable
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TZ")
+"""All that the process gets of the environment; secrets are not among it."""
+_OUT_OF_MEMORY = 86
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the reading of one file may take."""
+
+    memory_mb: int
+    seconds: int
+    disk_mb: int
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows in an Arrow file, mapped instead of held in memory; can be read as often as needed."""
+
+    path: Path
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return a new stream over all rows (Arrow PyCapsule interface)."""
+        return self.reader().__arrow_c_stream__(requested_schema)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Return the rows as record batches."""
+        file = pa.ipc.open_file(pa.memory_map(str(self.path)))
+        return pa.RecordBatchReader.from_batches(file.schema, (file.get_batch(i) for i in range(file.num_record_batches)))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came out of one file."""
+
+    rows: StoredRows
+    count: int
+    notes: tuple[Note, ...]
+
+
+def read_file(
+    path: Path, name: str, kind: Format, *, columns: tuple[Column, ...], dataset: FilesDataset, folder: Path, limits: Limits
+) -> Reading:
+    """Read `path`, which people know as `name`, into `folder`.
+
+    Raises:
+        Invalid: the file does not keep the contract or cannot be read; every problem names a line or a cell.
+        NotFound: a sheet or a zip member does not exist.
+        Unavailable: the process could not be started.
+    """
+    job = folder / "job.json"
+    promised = [{k: v for k, v in asdict(c).items() if k in ("name", "logical_type", "physical_type", "source_name")} for c in columns]
+    job.write_text(
+        json.dumps(
+            {"path": str(path), "name": name, "format": kind, "columns": promised, "options": dataset.model_dump(mode="json")}
+            | {"memory_mb": limits.memory_mb, "seconds": limits.seconds, "disk_mb": limits.disk_mb}
+        ),
+        encoding="utf-8",
+    )
+    _run(job, name, limits)
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    if "error" in report:
+        raise _raised(report)
+    return Reading(StoredRows(folder / "rows.arrow"), report["rows"], tuple(Note(**note) for note in report["notes"]))
+
+
+def _run(job: Path, name: str, limits: Limits) -> None:
+    command = [sys.executable, "-m", "polyceph.connectors.tabular.worker", str(job)]
+    environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=job.parent,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limits.seconds * 2 + 30,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Invalid(f"{name} cannot be read within {limits.seconds} s", hint="raise time_limit_s of the source") from error
+    except OSError as error:
+        raise Unavailable(f"the process that reads {name} does not start: {error}") from error
+    if done.returncode == 0 and (job.parent / "report.json").exists():
+        return
+    raise _ended(done.returncode, done.stderr.decode(errors="replace"), name, limits)
+
+
+def _ended(code: int, text: str, name: str, limits: Limits) -> Invalid:
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return Invalid(f"{name} cannot be read within {limits.seconds} s of processor time", hint="raise time_limit_s of the source")
+    memory = code == _OUT_OF_MEMORY or "memory allocation" in text or "MemoryError" in text or "ArrowMemoryError" in text
+    if memory:
+        return Invalid(f"{name} cannot be read within {limits.memory_mb} MB of memory", hint="raise memory_limit_mb of the source")
+    if code == -signal.SIGXFSZ or "File too large" in text:
+        return Invalid(f"{name} becomes larger than {limits.disk_mb} MB on disk", hint="raise disk_limit_mb of the source")
+    what = f"signal {signal.Signals(-code).name}" if code < 0 else (text.strip().splitlines() or ["no message"])[-1][:300]
+    return Invalid(f"{name} breaks the program that reads it ({what})", hint="save it anew in another format")
+
+
+def _raised(report: dict[str, Any]) -> Invalid | NotFound:
+    problems = [Problem(**{**problem, "allowed": tuple(problem["allowed"])}) for problem in report["problems"]]
+    kind = NotFound if report["error"] == "NotFound" else Invalid
+    return kind(report["message"], problems=problems, hint=report["hint"])
