@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from polyceph.connectors.environment import FromEnvironment
 from polyceph.connectors.tabular.reading import Limits
 from polyceph.sdk import Options, SecretName, secret
 
@@ -13,7 +14,9 @@ from polyceph.sdk import Options, SecretName, secret
 class FilesSource(Options):
     """A folder, or an address that fsspec opens."""
 
-    folder: str | None = Field(default=None, description="local folder, relative to the domain's folder")
+    folder: str | FromEnvironment | None = Field(
+        default=None, description="local folder, relative to the domain's folder, or {env: NAME} of a variable that holds it"
+    )
     url: str | None = Field(default=None, description="fsspec address of a folder: s3://bucket/prefix, sftp://host/path, https://…")
     key_env: SecretName | None = Field(default=None, description="variable with the access key, account or user name")
     secret_env: SecretName | None = Field(default=None, description="variable with the secret key or password")
@@ -34,6 +37,10 @@ class FilesSource(Options):
         if self.url is not None and "@" in self.url.split("://", 1)[1].split("/", 1)[0]:
             raise ValueError("url holds a user or password; name variables with key_env and secret_env")
         return self
+
+    def local_folder(self) -> str | None:
+        """Return the folder, taken from the environment when it is declared so; raise `Misconfigured` when it is not set there."""
+        return self.folder.value() if isinstance(self.folder, FromEnvironment) else self.folder
 
     def limits(self) -> Limits:
         """Return what the reading of one file may take."""

@@ -140,9 +140,10 @@ def place_of(source: FilesSource, base: Path) -> FilePlace:
         Misconfigured: a secret is not set.
         Invalid: the address has a scheme that is not installed.
     """
-    if source.folder is not None:
-        root = (base / source.folder).resolve()
-        return FilePlace(fsspec.filesystem("file"), str(root), source.folder, is_local=True)
+    folder = source.local_folder()
+    if folder is not None:
+        root = (base / folder).resolve()
+        return FilePlace(fsspec.filesystem("file"), str(root), folder, is_local=True)
     url = str(source.url)
     try:
         # Listings are never cached: the next file may have just arrived.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,23 +9,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from polyceph.connectors.environment import FromEnvironment
 from polyceph.sdk import Misconfigured, Options, SecretName, SecretStr, secret
 
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^".\s]+))\s*')
 _LAG = re.compile(r"\s*(\d+)\s*(second|minute|hour|day)s?\s*")
-
-
-class FromEnvironment(Options):
-    """A value that stands in an environment variable."""
-
-    env: SecretName = Field(description="name of the environment variable")
-
-    def value(self) -> str:
-        """Return the variable's value; raise `Misconfigured` when it is not set."""
-        value = os.environ.get(self.env)
-        if not value:
-            raise Misconfigured(f"environment variable {self.env} is not set", hint=f"set {self.env} for this domain")
-        return value
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
+
+from polyceph.bootstrap.declared import connector_options
+from polyceph.declarations.federation import load_federation
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 CONTRACTS = sorted(EXAMPLES.glob("*/domains/*/contracts/**/*.odcs.yaml"))
@@ -60,3 +64,16 @@ def test_no_personal_column_reaches_gold_or_output() -> None:
     assert leaving
     assert {path.stem: set(columns(load(path))) & names for path in leaving if set(columns(load(path))) & names} == {}
     assert all(set(columns(load(path)).values()) == {"none"} for path in leaving)
+
+
+@pytest.mark.parametrize("name", ["federation", "belgium"])
+def test_an_example_federation_has_no_mistake(name: str) -> None:
+    loaded = load_federation(EXAMPLES / name, today=date(2026, 1, 1), connectors=connector_options())
+    made_in_python = {"nothing declared produces education.silver.school_names"} if name == "federation" else set()
+    assert {problem.message for problem in loaded.warnings} == made_in_python
+
+
+def test_the_demo_has_four_domains_and_some_thirty_datasets() -> None:
+    loaded = load_federation(EXAMPLES / "federation", today=date(2026, 1, 1))
+    assert set(loaded.domains) == {"data_office", "education", "culture", "sport"}
+    assert 25 <= sum(len(domain.datasets) for domain in loaded.domains.values()) <= 40
