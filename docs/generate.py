@@ -179,11 +179,12 @@ def _properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]
 
 def _type(body: Mapping[str, Any]) -> str:
     if "enum" in body:
-        return ", ".join(f"`{value}`" for value in body["enum"])
+        return ", ".join(f"`{value or '""'}`" for value in body["enum"])
     if "const" in body:
         return f"`{body['const']}`"
     if "$ref" in body:
-        return str(body["$ref"]).rpartition("/")[2].removesuffix("Form")
+        name = str(body["$ref"]).rpartition("/")[2]
+        return "`{env: NAME}`" if name == "FromEnvironment" else name.removesuffix("Form")
     for key in ("anyOf", "oneOf", "allOf"):
         if key in body:
             return " or ".join(kind for part in body[key] if (kind := _type(part)) != "null")
@@ -210,11 +211,11 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _cell(text: str | None) -> str:
-    return " ".join(inspect.cleandoc(text or "").split("\n\n")[0].split()).replace("|", "\\|")
+    return " ".join(inspect.cleandoc(text or "").split("\n\n")[0].split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _paragraph(text: str | None) -> str:
-    return inspect.cleandoc((text or "").replace("\b", "").replace("\f", "")).strip()
+    return inspect.cleandoc((text or "").replace("\b", "").replace("\f", "")).strip().replace("<", "&lt;")
 
 
 def main(arguments: list[str]) -> int:
