@@ -179,7 +179,7 @@ def _properties(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]
 
 def _type(body: Mapping[str, Any]) -> str:
     if "enum" in body:
-        return ", ".join(f"`{value or '""'}`" for value in body["enum"])
+        return ", ".join(f"`{value}`" if value else '`""`' for value in body["enum"])
     if "const" in body:
         return f"`{body['const']}`"
     if "$ref" in body:
