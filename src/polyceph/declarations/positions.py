@@ -247,8 +247,8 @@ class _Builder:
         return text
 
     def _number(self, node: Node, text: str) -> object:
-        if _OCTAL.match(text) or _SEXAGESIMAL.match(text):
-            kind = "an octal number" if _OCTAL.match(text) else "a number in base 60"
+        if _OCTAL.fullmatch(text) or _SEXAGESIMAL.fullmatch(text):
+            kind = "an octal number" if _OCTAL.fullmatch(text) else "a number in base 60"
             message = f"{text} without quotes is read as {kind}, and loses what was meant"
             self.problems.append(self._problem(node, message, value=text, hint=f'write "{text}" in quotes'))
             return text
@@ -297,8 +297,10 @@ def _syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
         return Problem(f"this is not YAML: {str(error).splitlines()[0]}", file, 1, 1)
     problem = error.problem or error.context or "unreadable"
     mark = error.problem_mark or error.context_mark
-    if "unexpected end" in problem and error.context_mark:
-        mark, problem = error.context_mark, "a quote or bracket that is opened here is never closed"
+    start = error.context_mark
+    is_open = "flow" in (error.context or "") and mark is not None and start is not None and mark.line > start.line
+    if start is not None and ("unexpected end" in problem or is_open):
+        mark, problem = start, "a quote or bracket that is opened here is never closed"
     if mark is None:
         return Problem(f"this is not YAML: {problem}", file, 1, 1)
     lines = text.splitlines()

@@ -126,13 +126,13 @@ def _people(document: Document, findings: Findings) -> dict[str, Person] | None:
         return None
     found = {}
     for person, entry in _mapping(document.get("people")).items():
-        if not _PERSON.match(person):
+        if not _PERSON.fullmatch(person):
             place = document.key_place("people", person)
             findings.error(f"person id {person!r} is not allowed", place, value=person, hint="write small letters, for example anne.dupont")
         if not isinstance(entry, dict):
             entry = {}  # noqa: PLW2901  (its shape is already refused; the id is still known)
         email = entry.get("email")
-        if isinstance(email, str) and not _EMAIL.match(email):
+        if isinstance(email, str) and not _EMAIL.fullmatch(email):
             place = document.place("people", person, "email")
             findings.error(f"email {email!r} is no e-mail address", place, value=email, hint="write name@organisation.be")
         found[person] = Person(person, str(entry.get("name") or ""), str(email or ""), _day(entry.get("left")))

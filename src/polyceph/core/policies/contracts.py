@@ -48,7 +48,7 @@ def value_is_known(value: str, known: tuple[str, ...], what: str) -> Decision:
 
 def version_is_semantic(version: str, subject: str) -> Decision:
     """Refuse a contract version that is not major.minor.patch (semver.org)."""
-    if _SEMANTIC.match(version):
+    if _SEMANTIC.fullmatch(version):
         return Decision(True, "version", f"{subject} is at {version}")
     digits = [*re.findall(r"\d+", version)[:3], "0", "0", "0"][:3]
     suggestion = ".".join(str(int(d)) for d in digits)

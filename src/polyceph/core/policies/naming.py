@@ -32,12 +32,12 @@ _ZONES = frozenset(zone.value for zone in Zone)
 def suggested_name(name: str) -> str:
     """Return the nearest name that is allowed: lower case, accents off, other signs as underscores."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_0123456789")[:63] or "name"
+    return re.sub(r"[^a-z0-9]+", "_", plain).lstrip("_0123456789")[:63].rstrip("_") or "name"
 
 
 def name_is_allowed(name: str, subject: str) -> Decision:
     """Refuse a name that is not snake_case or that SQL or Dagster reserve; `subject` says of what (domain, dataset, source)."""
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         suggestion = suggested_name(name)
         reason = f"{subject} name {name!r} is not allowed; a name is a letter a-z, then letters a-z, digits and _, at most 63"
         return Decision(False, "naming", reason, hint=f"write {suggestion}" if suggestion != name else None)
@@ -51,7 +51,7 @@ def name_is_allowed(name: str, subject: str) -> Decision:
 
 def column_name_is_allowed(name: str) -> Decision:
     """Refuse a column name that is not snake_case; reserved words are allowed, for identifiers are quoted."""
-    if _NAME.match(name):
+    if _NAME.fullmatch(name):
         return Decision(True, "naming", f"{name} is a good column name")
     reason = f"column name {name!r} is not allowed; a name is a letter a-z, then letters a-z, digits and _, at most 63"
     hint = f"write name: {suggested_name(name)} and keep the source's header in physicalName"

@@ -59,7 +59,7 @@ def _is_literal_secret(key: str, text: str) -> bool:
 
 
 def _named_variable(key: str, text: str) -> Decision:
-    if _ENV_NAME.match(text):
+    if _ENV_NAME.fullmatch(text):
         return Decision(True, "secret", f"{key} names a variable")
     return _refused(key, "must be the name of an environment variable", "write capitals, digits and _ only, for example EDUCATION_PASSWORD")
 
