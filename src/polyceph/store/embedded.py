@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-import psycopg
 from pydantic import SecretStr
 
 from polyceph.errors import Conflict, Misconfigured, Unavailable
 from polyceph.settings import PostgresAddress
+from polyceph.store.connection import connect
 from polyceph.store.place import ServerPlace
 from polyceph.store.postmaster import Launch, Postmaster, Refusal, free_port
 from polyceph.store.private_file import locked, read_private, write_private
@@ -40,7 +40,8 @@ class EmbeddedPostgres:
             enter `folder`, all of it goes to a folder below /var/lib/polyceph instead, which `<folder>/server.json` names.
         port: a port of one's own; 0 takes a free one and keeps it for later starts.
         fsync: False only for tests: a power cut then loses data; a kill does not.
-        stop_with_parent: stop the server when the thread that starts it ends, however that happens (Linux).
+        stop_with_parent: stop the server when this process ends, however that happens (Linux). It is not done when another thread
+            than the main one starts it: the kernel would then stop it with that thread.
     """
 
     def __init__(self, folder: Path, *, port: int = 0, fsync: bool = True, stop_with_parent: bool = False) -> None:
@@ -55,8 +56,7 @@ class EmbeddedPostgres:
         return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if not self._adopted:
-            self.stop()
+        self.release()
 
     def start(self) -> PostgresAddress:
         """Start the server, or adopt the one that already runs on the folder, and return the address of its superuser.
@@ -91,6 +91,11 @@ class EmbeddedPostgres:
                 mine = self._postmaster
                 (mine if mine is not None and mine.pid == found.pid else found).stop()
             self._postmaster = None
+
+    def release(self) -> None:
+        """Stop the server when this object started it; leave one that ran before, or that another process started."""
+        if self._postmaster is not None and not self._adopted:
+            self.stop()
 
     def is_running(self) -> bool:
         """Tell whether a server runs on the folder, whoever started it."""
@@ -204,23 +209,15 @@ class EmbeddedPostgres:
     def _checked_address(self) -> PostgresAddress:
         address = self.address()
         try:
-            _connection(address).close()
-            return address
-        except psycopg.OperationalError as error:
-            if "password authentication failed" not in str(error):
-                raise Unavailable(f"{address.shown()} runs and does not answer: {error}") from error
+            connect(address).close()
+        except Misconfigured as error:
             raise Misconfigured(
-                f"{address.shown()} refuses the password in {self._place.password()}", hint="restore that file from a backup"
+                error.message, hint=f"its password is in {self._place.password()}: restore that file from a backup"
             ) from error
-
-
-def _connection(address: PostgresAddress) -> psycopg.Connection:
-    password = address.password.get_secret_value()
-    place = {"host": address.host, "port": address.port, "dbname": address.database}
-    return psycopg.connect(**place, user=address.user, password=password, connect_timeout=30, autocommit=True)  # type: ignore[arg-type]
+        return address
 
 
 def _close_entrances(address: PostgresAddress) -> None:
     """Keep every role but the superuser out of the databases that initdb makes: nothing of ours is in them."""
-    with _connection(address) as connection:
+    with connect(address, autocommit=True) as connection:
         connection.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")

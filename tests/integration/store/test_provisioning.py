@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from polyceph.errors import Misconfigured, NotFound, Unavailable
 from polyceph.settings import PostgresAddress, Settings, StoreSettings
 from polyceph.store.connection import connect
 from polyceph.store.migrate import migrate
-from polyceph.store.server import Databases, StoreAddresses, provision, running_server, share_lakes
+from polyceph.store.server import Databases, StoreAddresses, joined_server, provision, running_server
 
 
 def execute(address: PostgresAddress, statement: str) -> object:
@@ -61,9 +63,8 @@ def test_the_application_cannot_enter_lakes_outputs_or_dagsters_storage(platform
             connect(platform.app.at(database))
 
 
-@pytest.mark.parametrize("kind", ["lake", "output"])
-def test_a_domain_writes_its_own_schema_and_cannot_touch_anothers(provisioned: StoreAddresses, kind: str) -> None:
-    education, culture = (getattr(provisioned, kind)(name) for name in ("education", "culture"))
+def test_a_domain_writes_its_own_outputs_and_cannot_touch_anothers(provisioned: StoreAddresses) -> None:
+    education, culture = provisioned.output("education"), provisioned.output("culture")
     execute(education, "CREATE TABLE education.pupils (n int)")
 
     for statement in (
@@ -76,34 +77,18 @@ def test_a_domain_writes_its_own_schema_and_cannot_touch_anothers(provisioned: S
             execute(culture, statement)
 
 
+def test_a_domain_makes_nothing_in_the_lakes_database_by_itself(platform: StoreAddresses) -> None:
+    for statement in ("CREATE SCHEMA x", "CREATE TABLE public.x (n int)", "CREATE TEMPORARY TABLE x (n int)"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            execute(platform.lake("education"), statement)
+
+
 def test_no_role_of_the_platform_may_make_roles_or_databases(bare_server: PostgresAddress, tmp_path: Path) -> None:
     postgres = bare_server
     provision(postgres, tmp_path / "secrets", domains=("education", "culture"))
     ours = "SELECT count(*) FROM pg_roles WHERE rolname ~ '^(polyceph_(owner|app|dagster)|domain_.*)$'"
     assert execute(postgres, ours) == 5
     assert execute(postgres, ours + " AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls)") == 0
-
-
-def test_a_lake_is_read_by_those_who_declare_it_as_long_as_they_declare_it(provisioned: StoreAddresses, postgres: PostgresAddress) -> None:
-    education, culture = provisioned.lake("education"), provisioned.lake("culture")
-    execute(education, "CREATE TABLE education.before AS SELECT 1 AS n")
-
-    share_lakes(postgres, {"culture": ["education"], "education": []}, databases=provisioned.databases)
-    share_lakes(postgres, {"culture": ["education"], "education": []}, databases=provisioned.databases)
-    execute(education, "CREATE TABLE education.after AS SELECT 2 AS n")
-
-    assert execute(culture, "SELECT n FROM education.before") == 1
-    assert execute(culture, "SELECT n FROM education.after") == 2
-    with pytest.raises(errors.InsufficientPrivilege):
-        execute(culture, "INSERT INTO education.after VALUES (3)")
-    with pytest.raises(errors.InsufficientPrivilege):
-        execute(education, "CREATE TABLE culture.x (n int)")
-
-    share_lakes(postgres, {"culture": [], "education": []}, databases=provisioned.databases)
-    execute(education, "CREATE TABLE education.later AS SELECT 3 AS n")
-    for table in ("before", "after", "later"):
-        with pytest.raises(errors.InsufficientPrivilege):
-            execute(culture, f"TABLE education.{table}")
 
 
 def test_provisioning_again_keeps_data_and_adds_domains(
@@ -150,21 +135,19 @@ def test_a_domain_that_was_not_provisioned_has_no_way_in(platform: StoreAddresse
 
 def test_a_managed_administrator_without_superuser_provisions_too(bare_server: PostgresAddress, tmp_path: Path) -> None:
     execute(bare_server, "CREATE ROLE managed LOGIN CREATEDB CREATEROLE PASSWORD 'managed-word'")
+    execute(bare_server, "GRANT CONNECT ON DATABASE postgres TO managed")
     admin = bare_server.as_role("managed", SecretStr("managed-word"))
 
     addresses = provision(admin, tmp_path / "secrets", domains=("education", "culture"))
     assert provision(admin, tmp_path / "secrets", domains=("education", "culture")) == addresses
     migrate(addresses.owner)
-    share_lakes(admin, {"culture": ["education"], "education": []})
 
-    execute(addresses.lake("education"), "CREATE TABLE education.pupils AS SELECT 1 AS n")
-    assert execute(addresses.lake("culture"), "SELECT n FROM education.pupils") == 1
+    execute(addresses.output("education"), "CREATE TABLE education.pupils AS SELECT 1 AS n")
+    with pytest.raises(errors.InsufficientPrivilege):
+        execute(addresses.output("culture"), "SELECT n FROM education.pupils")
     assert execute(addresses.app, "SELECT count(*) FROM polyceph.event") == 0
     with pytest.raises(Misconfigured, match="permission denied for database"):
         connect(addresses.lake("education").at("polyceph"))
-    share_lakes(admin, {"culture": [], "education": []})
-    with pytest.raises(errors.InsufficientPrivilege):
-        execute(addresses.lake("culture"), "SELECT n FROM education.pupils")
 
 
 def test_a_managed_server_is_used_as_it_is(postgres: PostgresAddress, tmp_path: Path) -> None:
@@ -182,3 +165,24 @@ def test_a_managed_server_that_does_not_answer_is_named_without_its_password(tmp
     with pytest.raises(Unavailable, match=r"boss@127\.0\.0\.1:1") as caught:
         running_server(settings)
     assert "hunter2" not in str(caught.value)
+
+
+def test_the_embedded_server_is_the_platforms_when_no_dsn_is_given() -> None:
+    state = Path(tempfile.mkdtemp(prefix="polyceph-test-"))
+    state.chmod(0o711)
+    settings = Settings(home=state)
+    try:
+        with pytest.raises(Unavailable, match="not running"):
+            joined_server(settings)
+        server = running_server(settings)
+        other = running_server(settings)
+        assert server.admin == other.admin == joined_server(settings).admin
+
+        for not_ours in (other, joined_server(settings)):
+            not_ours.stop()
+            assert execute(server.admin, "SELECT 1") == 1
+        server.stop()
+        with pytest.raises(Unavailable, match="not running"):
+            joined_server(settings)
+    finally:
+        shutil.rmtree(state)
