@@ -21,6 +21,7 @@ from polyceph.declarations.folders import files_below
 from polyceph.declarations.forms import DomainForm
 from polyceph.declarations.odcs import official_schema_text
 from polyceph.declarations.positions import Document
+from polyceph.declarations.python_assets import PythonAssets
 from polyceph.declarations.references import dataset_reference
 from polyceph.declarations.root import Root, check_title
 from polyceph.declarations.shapes import check_shape, check_value
@@ -51,7 +52,7 @@ def read_domain(name: str, around: Surroundings) -> DomainFacts:
     sources = _sources(document, around) if document else None
     consumes = _consumes(document, around.findings) if document else ()
     contracts, unreadable = _contracts(name, around)
-    components, more = _components(name, sources, around)
+    components, assets, more = _definitions(name, sources, around)
     return DomainFacts(
         name=name,
         file=file,
@@ -61,8 +62,8 @@ def read_domain(name: str, around: Surroundings) -> DomainFacts:
         sources=sources or {},
         consumes=consumes,
         contracts=contracts,
-        produced=tuple(components.produced),
-        reads=tuple(components.reads),
+        produced=(*components.produced, *assets.produced),
+        reads=(*components.reads, *assets.reads),
         served=tuple(components.served),
         digests=(*digests, *(facts.digest for facts in contracts), *more),
         unreadable=unreadable,
@@ -172,16 +173,21 @@ def _check_stray(file: str, findings: Findings) -> None:
         findings.error(f"a contract file must end with {SUFFIX}", Place(file), hint=f"rename it to {stem}{SUFFIX}")
 
 
-def _components(name: str, sources: Mapping[str, Source] | None, around: Surroundings) -> tuple[ComponentReader, list[str]]:
+def _definitions(name: str, sources: Mapping[str, Source] | None, around: Surroundings) -> tuple[ComponentReader, PythonAssets, list[str]]:
     reader = ComponentReader(name, around.folder, sources, around.connectors, around.domains, around.findings)
+    assets = PythonAssets(name, around.findings)
     digests: list[str] = []
     for file in files_below(around.folder, f"domains/{name}/defs"):
         last = PurePosixPath(file).name
         if last in _ALMOST_COMPONENTS:
             around.findings.error("a component file must be called defs.yaml", Place(file), hint="rename it to defs.yaml")
-        raw = read_bytes(around.folder, file, around.findings) if last == "defs.yaml" else None
-        if raw is not None:
+        raw = read_bytes(around.folder, file, around.findings) if last == "defs.yaml" or last.endswith(".py") else None
+        if raw is None:
+            continue
+        if last == "defs.yaml":
             digests.append(raw.digest)
             for document in parse(raw, around.findings):
                 reader.read(document)
-    return reader, digests
+        else:
+            assets.read(raw)
+    return reader, assets, digests

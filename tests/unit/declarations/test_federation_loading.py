@@ -108,6 +108,17 @@ def test_a_contract_that_nothing_produces_is_a_warning(tmp_path, connectors):
     assert federation.domains["education"].datasets[DatasetId("education", Zone.RAW, "staff")].produced_by is None
 
 
+def test_a_python_asset_with_a_literal_key_is_known(tmp_path, connectors):
+    files = federation_files()
+    files["domains/education/defs/python/assets.py"] = '@dg.asset(key=["education", "silver", "names"])\ndef names(): ...\n'
+    files["domains/education/defs/python/broken.py"] = "@dg.asset(\n"
+    files["domains/education/defs/python/computed.py"] = "@dg.asset(key=[DOMAIN, 'silver', 'x'])\ndef x(): ...\n"
+    federation = load_federation(write_federation(tmp_path, files), today=TODAY, connectors=connectors)
+
+    names = federation.domains["education"].datasets[DatasetId("education", Zone.SILVER, "names")]
+    assert str(names.produced_by) == "domains/education/defs/python/assets.py:1:15"
+
+
 def test_anchors_and_merge_keys_are_understood(tmp_path, connectors):
     files = federation_files()
     files["federation.yaml"] = files["federation.yaml"].replace(

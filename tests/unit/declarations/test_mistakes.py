@@ -647,8 +647,50 @@ MODELS = [
     ),
 ]
 
+ASSET = "domains/education/defs/python/assets.py"
+HEAD = "import dagster as dg\n\n\n"
+PYTHON = [
+    m(
+        "gold asset without contract",
+        ASSET,
+        None,
+        HEAD + '@dg.asset(key=§["education", "gold", "ratio"])\ndef ratio(): ...\n',
+        "education.gold.ratio has no contract",
+    ),
+    m(
+        "asset of another domain",
+        ASSET,
+        None,
+        HEAD + '@dg.asset(key=§["data_office", "gold", "ratio"])\ndef ratio(): ...\n',
+        "writes data_office.gold.ratio of another domain",
+    ),
+    m(
+        "asset that writes raw",
+        ASSET,
+        None,
+        HEAD + '@dg.asset(key=§dg.AssetKey(["education", "raw", "x"]))\ndef x(): ...\n',
+        "raw is only loaded",
+    ),
+    m(
+        "asset reads an undeclared dataset",
+        ASSET,
+        None,
+        HEAD + '@dg.asset(key="education/silver/x", deps=[§["data_office", "gold", "postcodes"]])\ndef x(): ...\n',
+        "reads data_office.gold.postcodes of another domain",
+        "domains/education/domain.yaml",
+    ),
+    m(
+        "asset made twice",
+        ASSET,
+        None,
+        HEAD + '@dg.asset(key=§["education", "silver", "enrolments"])\ndef x(): ...\n',
+        "education.silver.enrolments has a second producer",
+    ),
+]
+
 ALL = [("federation", x) for x in FEDERATION] + [("yaml", x) for x in YAML] + [("domain", x) for x in DOMAIN]
 ALL += [("contract", x) for x in CONTRACT] + [("component", x) for x in COMPONENTS] + [("model", x) for x in MODELS]
+ALL += [("python", x) for x in PYTHON]
 
 
 def marked(files: dict[str, str]) -> tuple[tuple[str, int, int] | None, dict[str, str]]:
