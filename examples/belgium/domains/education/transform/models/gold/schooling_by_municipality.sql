@@ -37,8 +37,8 @@ select
     coalesce(s.preschool_sites, 0)::integer as preschool_sites,
     coalesce(s.primary_sites, 0)::integer as primary_sites,
     coalesce(s.sites_without_coordinates, 0)::integer as sites_without_coordinates
-from {{ source('statistics', 'municipalities') }} as m
-left join {{ source('statistics', 'children_by_municipality') }} as c using (nis_code)
+from {{ source('statistical_office', 'municipalities') }} as m
+left join {{ source('statistical_office', 'children_by_municipality') }} as c using (nis_code)
 left join {{ ref('pupils_of_municipalities') }} as p using (nis_code)
 left join sites as s using (nis_code)
 where m.region = 'Région wallonne'
