@@ -29,7 +29,7 @@ from polyceph.store.connection import engine
 from polyceph.store.migrate import migrate
 from polyceph.store.queries import PostgresQueries
 from polyceph.store.secrets import domain_environment, role_passwords
-from polyceph.store.server import Server, StoreAddresses, domain_role, provision, running_server
+from polyceph.store.server import Server, StoreAddresses, domain_role, provision, joined_server, running_server
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "POLYCEPH_ENVIRONMENT", "POLYCEPH_SHARED_DATA", "SSL_CERT_FILE")
@@ -178,6 +178,6 @@ def _storage_environment() -> dict[str, str]:
 def join_platform(settings: Settings) -> Platform:
     """Return the platform that already runs on this machine, without changing or starting anything."""
     usable = usable_federation(settings)
-    server = running_server(settings)  # an embedded one that runs is adopted
+    server = joined_server(settings)
     addresses = provision(server.admin, settings.state() / "secrets", domains=usable.federation.domains)
     return Platform(settings, usable.federation, usable.left_out, server, addresses, engine(addresses.app))

@@ -50,7 +50,9 @@ class Ingest(dg.Component, dg.Model, dg.Resolvable):
         runtime = current_domain()
         assets = [_asset(runtime, self.source, entry) for entry in self.datasets]
         keys = [key for asset in assets for key in asset.keys]
-        return dg.Definitions(assets=assets, schedules=schedule(f"{runtime.domain.name}_{self.source}", self.schedule, keys))
+        return dg.Definitions(
+            assets=assets, schedules=schedule(f"{runtime.domain.name}_load_{self.source}_{self.datasets[0]['name']}", self.schedule, keys)
+        )
 
 
 def _asset(runtime: DomainRuntime, source: str, entry: dict[str, Any]) -> dg.AssetsDefinition:

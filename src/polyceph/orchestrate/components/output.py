@@ -37,12 +37,12 @@ class Output(dg.Component, dg.Model, dg.Resolvable):
     outputs: list[OutputSpec] = Field(description="What is served.")
     schedule: str | None = Field(default=None, description="Cron expression, Europe/Brussels.")
 
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  Dagster's signature
         """Return one asset per output, and the schedule."""
         runtime = current_domain()
         assets = [_asset(runtime, spec) for spec in self.outputs]
         keys = [key for asset in assets for key in asset.keys]
-        return dg.Definitions(assets=assets, schedules=schedule(f"{runtime.domain.name}_{context.path.name}", self.schedule, keys))
+        return dg.Definitions(assets=assets, schedules=schedule(f"{runtime.domain.name}_serve_{self.outputs[0].name}", self.schedule, keys))
 
 
 def _asset(runtime: DomainRuntime, spec: OutputSpec) -> dg.AssetsDefinition:

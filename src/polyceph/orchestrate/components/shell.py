@@ -59,7 +59,7 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
             except PolycephError as error:
                 raise explained(error) from error
 
-        name = f"{runtime.domain.name}_{self.name}"
+        name = f"{runtime.domain.name}_shell_{self.name}"
         return dg.Definitions(assets=[execute], schedules=schedule(name, self.schedule, execute.keys))
 
     def _execute(

@@ -29,6 +29,6 @@ class Transform(dg.Component, dg.Model, dg.Resolvable):
         runtime = current_domain()
         from polyceph.orchestrate.dbt_assets import models_as_assets  # dbt costs 2 s and 100 MB; a domain may do without
 
-        name = f"{runtime.domain.name}_{self.project.replace('/', '_')}"
+        name = f"{runtime.domain.name}_transform_{self.project.replace('/', '_')}"
         build = models_as_assets(runtime, prepare(runtime, self.project), name)
         return dg.Definitions(assets=[build], schedules=schedule(name, self.schedule, build.keys))
