@@ -70,6 +70,7 @@ def parse_one(raw: RawFile, findings: Findings) -> Document | None:
     if len(found) > 1:
         place = found[1].place()
         findings.add(Problem("the file holds several documents (---) and must hold one", raw.file, place.line, place.column))
+        return None
     if not isinstance(found[0].value, dict):
         findings.add(Problem("the file must hold keys and values (key: value)", raw.file, *_start(found[0])))
         return None

@@ -123,7 +123,7 @@ YAML = [
     m("undefined alias", EDUCATION, "owner: anne.dupont", "owner: §*anne", "this alias (*name) is defined nowhere", others=-1),
     m("python tag", EDUCATION, "title: {", "title: §!!python/dict {", "YAML tag '!!python/dict' is not allowed"),
     m("empty file", EDUCATION, None, "§# nothing yet\n", "the file is empty", others=-1),
-    m("two documents", EDUCATION, "consumes:", "---\n§consumes:", "several documents", others=-1),
+    m("two documents", EDUCATION, "consumes:", "---\n§consumes:", "several documents"),
     m("template without quotes", DEFS, "table: public.schools", "table: {§{ env.TABLE }}", "'{{ … }}'", others=-1),
 ]
 
@@ -362,7 +362,6 @@ CONTRACT = [
         "- name: code\n        logicalType: string",
         "- name: §code",
         "column 'code' has no logicalType",
-        others=-1,
     ),
     m("column without name", RAW, "- name: code\n        logicalType", "- §logicalType", "key 'name' is missing in entry 1 of properties"),
     m("column name", RAW, "name: code", "name: §Code postal", "column name 'Code postal' is not allowed", "write name: code_postal"),
