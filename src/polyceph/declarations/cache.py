@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,7 +19,7 @@ from polyceph.declarations.contracts import SUFFIX
 from polyceph.declarations.facts import ContractFacts, Member, Text
 
 FORMAT = 1
-"""Raise it when reading contracts changes: entries of another format are ignored."""
+"""Raise it when reading contracts changes between releases: entries of another format or release are ignored."""
 
 _TEXTS = ("id", "name", "version", "status", "domain", "zone", "classification")
 
@@ -31,7 +32,7 @@ class ContractCache:
 
     def __init__(self, folder: Path | None, domain: str, standard: str) -> None:
         self._file = folder / f"contracts-{domain}.json" if folder else None
-        self._key = f"{FORMAT}:{hashlib.sha256(standard.encode()).hexdigest()[:16]}"
+        self._key = f"{version('polyceph')}:{FORMAT}:{hashlib.sha256(standard.encode()).hexdigest()[:16]}"
         self._entries: dict[str, Any] = _read(self._file, self._key) if self._file else {}
         self._used: dict[str, Any] = {}
 
@@ -41,7 +42,7 @@ class ContractCache:
         if entry is None:
             return None
         with suppress(KeyError, TypeError, ValueError, IndexError):
-            facts = _from_entry(entry, file, digest)
+            facts = _from_entry(entry, file, digest=digest)
             self._used[digest] = entry
             return facts
         return None
@@ -105,7 +106,7 @@ def _pack_columns(columns: Iterable[Column]) -> Iterable[list[object]]:
         yield [c.name, c.logical_type, c.physical_type, c.description, *flags, c.classification, c.personal_data, c.source_name, *place]
 
 
-def _from_entry(entry: Mapping[str, Any], file: str, digest: str) -> ContractFacts:
+def _from_entry(entry: Mapping[str, Any], file: str, *, digest: str) -> ContractFacts:
     texts = [_unpack(packed, file) for packed in entry["texts"]]
     members = [(_unpack(user, file), _unpack(role, file), since, until) for user, role, since, until in entry["members"]]
     named = dict(zip(_TEXTS, texts, strict=True))

@@ -59,7 +59,7 @@ class ComponentReader:
         if not document.has("attributes"):
             self.findings.error("key 'attributes' is missing", document.key_place(), hint="what the component does stands there")
             return
-        check_shape(document, COMPONENTS[kind], self.findings, path=("attributes",))
+        check_shape(document, COMPONENTS[kind], findings=self.findings, path=("attributes",))
         self._check_schedule(document)
         readers: dict[str, Callable[[Document], None]] = {
             "Ingest": self._ingest,
@@ -100,12 +100,12 @@ class ComponentReader:
             if not isinstance(entry, dict):
                 continue
             name = document.get(*path, "name")
-            if isinstance(name, str) and self._is_good_name(document, (*path, "name"), name):
+            if isinstance(name, str) and self._is_good_name(document, (*path, "name"), name=name):
                 place = document.place(*path, "name")
                 self.produced.append(Produced(DatasetId(self.domain, Zone.RAW, name), place, "Ingest"))
             if source is not None and self.connectors is not None and source.connector in self.connectors:
                 options = {key: value for key, value in entry.items() if key != "name"}
-                check_value(document, self.connectors[source.connector][1], options, self.findings, path=path)
+                check_value(document, self.connectors[source.connector][1], value=options, findings=self.findings, path=path)
 
     def _source(self, document: Document) -> Source | None:
         name = document.get("attributes", "source")
@@ -124,7 +124,7 @@ class ComponentReader:
         project = document.get("attributes", "project") if is_named else TransformAttributes.model_fields["project"].default
         if isinstance(project, str):
             place = document.place("attributes", "project")
-            made, read = read_project(self.folder, self.domain, project, place=place, domains=self.domains, findings=self.findings)
+            made, read = read_project(self.folder, self.domain, project=project, place=place, domains=self.domains, findings=self.findings)
             self.produced += made
             self.reads += read
 
@@ -132,12 +132,12 @@ class ComponentReader:
         for number, _ in enumerate(_items(document, "attributes", "outputs")):
             path: tuple[str | int, ...] = ("attributes", "outputs", number)
             name, of = document.get(*path, "name"), document.get(*path, "of")
-            if not isinstance(name, str) or not self._is_good_name(document, (*path, "name"), name):
+            if not isinstance(name, str) or not self._is_good_name(document, (*path, "name"), name=name):
                 continue
             place = document.place(*path, "name")
             self.produced.append(Produced(DatasetId(self.domain, Zone.OUTPUT, name), place, "Output"))
             served_place = document.place(*path, "of")
-            served = dataset_reference(of, served_place, self.findings, domain=self.domain) if isinstance(of, str) else None
+            served = dataset_reference(of, served_place, findings=self.findings, domain=self.domain) if isinstance(of, str) else None
             if served is not None and served.domain != self.domain:
                 message = f"output {name!r} serves {served} of another domain"
                 self.findings.error(message, served_place, value=str(of), hint="serve a gold dataset of this domain, built from it")
@@ -147,23 +147,23 @@ class ComponentReader:
     def _shell(self, document: Document) -> None:
         name = document.get("attributes", "name")
         if isinstance(name, str):
-            self._is_good_name(document, ("attributes", "name"), name)
+            self._is_good_name(document, ("attributes", "name"), name=name)
         by = f"Shell {name}"
         for number, text in enumerate(_items(document, "attributes", "reads")):
             place = document.place("attributes", "reads", number)
-            read = dataset_reference(text, place, self.findings, domain=self.domain) if isinstance(text, str) else None
+            read = dataset_reference(text, place, findings=self.findings, domain=self.domain) if isinstance(text, str) else None
             if read is not None:
                 self.reads.append(Read(read, place, by))
         for number, text in enumerate(_items(document, "attributes", "writes")):
             place = document.place("attributes", "writes", number)
-            made = dataset_reference(text, place, self.findings, domain=self.domain) if isinstance(text, str) else None
+            made = dataset_reference(text, place, findings=self.findings, domain=self.domain) if isinstance(text, str) else None
             if made is not None and made.domain != self.domain:
                 message = f"{by} writes {made} of another domain"
                 self.findings.error(message, place, value=str(text), hint="a domain writes only its own datasets")
             elif made is not None and self.findings.refuse(zone_is_built(made.zone, by), place, value=str(text)):
                 self.produced.append(Produced(made, place, by))
 
-    def _is_good_name(self, document: Document, path: tuple[str | int, ...], name: str) -> bool:
+    def _is_good_name(self, document: Document, path: tuple[str | int, ...], *, name: str) -> bool:
         subject = "step" if path[-2:] == ("attributes", "name") else "dataset"
         return self.findings.refuse(name_is_allowed(name, subject), document.place(*path), value=name)
 

@@ -39,30 +39,30 @@ def read_contract(raw: RawFile, findings: Findings) -> ContractFacts | None:
     _check_version_of_standard(document, findings)
     check_standard(document, findings)
     stem = PurePosixPath(raw.file).name.removesuffix(SUFFIX)
-    zone = custom_property(document, "zone", (), findings)
-    classification = custom_property(document, "classification", (), findings)
-    _check_single_values(document, zone, classification, findings)
+    zone = custom_property(document, "zone", path=(), findings=findings)
+    classification = custom_property(document, "classification", path=(), findings=findings)
+    _check_single_values(document, zone, classification=classification, findings=findings)
     return ContractFacts(
         file=raw.file,
         digest=raw.digest,
         stem=stem,
         id=_text(document, "id"),
-        name=_required(document, "name", findings, "the name of the dataset"),
+        name=_required(document, "name", findings=findings, meaning="the name of the dataset"),
         version=_text(document, "version"),
-        status=_required(document, "status", findings, f"one of {', '.join(STATUSES)}"),
-        domain=_required(document, "domain", findings, "the name of the domain's folder"),
+        status=_required(document, "status", findings=findings, meaning=f"one of {', '.join(STATUSES)}"),
+        domain=_required(document, "domain", findings=findings, meaning="the name of the domain's folder"),
         zone=zone,
         classification=classification,
         team=document.key_place("team"),
         members=tuple(_members(document)),
-        columns=_columns(document, classification, findings),
+        columns=_columns(document, classification, findings=findings),
         title=str(document.get("schema", 0, "businessName") or ""),
         description=str(document.get("description", "purpose") or ""),
         links=_links(document),
     )
 
 
-def custom_property(document: Document, name: str, path: tuple[str | int, ...], findings: Findings) -> Text | None:
+def custom_property(document: Document, name: str, *, path: tuple[str | int, ...], findings: Findings) -> Text | None:
     """Return the value of a custom property under `path`; a second one and a misspelt one are findings."""
     entries = document.get(*path, "customProperties")
     if not isinstance(entries, list):
@@ -84,16 +84,16 @@ def custom_property(document: Document, name: str, path: tuple[str | int, ...], 
 def _check_version_of_standard(document: Document, findings: Findings) -> None:
     given = _text(document, "apiVersion")
     if given is not None:
-        findings.refuse(value_is_known(given.value, (API_VERSION,), "apiVersion"), given.place, value=given.value)
+        findings.refuse(value_is_known(given.value, (API_VERSION,), what="apiVersion"), given.place, value=given.value)
 
 
-def _check_single_values(document: Document, zone: Text | None, classification: Text | None, findings: Findings) -> None:
+def _check_single_values(document: Document, zone: Text | None, *, classification: Text | None, findings: Findings) -> None:
     for key, known in (("status", STATUSES), ("kind", ("DataContract",))):
         text = _text(document, key)
         if text is not None:
-            findings.refuse(value_is_known(text.value, known, key), text.place, value=text.value)
+            findings.refuse(value_is_known(text.value, known, what=key), text.place, value=text.value)
     if classification is not None:
-        decision = value_is_known(classification.value, CLASSIFICATIONS, "classification")
+        decision = value_is_known(classification.value, CLASSIFICATIONS, what="classification")
         findings.refuse(decision, classification.place, value=classification.value)
     if zone is None:
         place = document.key_place("customProperties")
@@ -121,7 +121,7 @@ def check_names(facts: ContractFacts, findings: Findings) -> bool:
         findings.refuse(version_is_semantic(facts.version.value, subject), facts.version.place, value=facts.version.value)
     if facts.zone is None or not findings.refuse(zone_is_known(facts.zone.value, subject), facts.zone.place, value=facts.zone.value):
         return False
-    decisions = [folder_agrees_with_zone(folder, facts.zone.value, subject) for folder in folders]
+    decisions = [folder_agrees_with_zone(folder, facts.zone.value, subject=subject) for folder in folders]
     return all(findings.refuse(decision, facts.zone.place, value=facts.zone.value) for decision in decisions)
 
 
@@ -135,7 +135,7 @@ def _members(document: Document) -> Iterator[Member]:
             yield Member(username, role, str(since) if since else None, str(until) if until else None)
 
 
-def _columns(document: Document, classification: Text | None, findings: Findings) -> tuple[Column, ...]:
+def _columns(document: Document, classification: Text | None, *, findings: Findings) -> tuple[Column, ...]:
     objects = document.get("schema")
     if not isinstance(objects, list) or len(objects) != 1:
         if not isinstance(objects, list) and objects is not None:
@@ -148,24 +148,28 @@ def _columns(document: Document, classification: Text | None, findings: Findings
     if not isinstance(properties, list) or not properties:
         findings.error("the contract promises no column", document.key_place("schema", 0, "properties"), hint="list them under properties")
         return ()
-    columns = {number: _column(document, number, classification, findings) for number in range(len(properties))}
+    columns = {number: _column(document, number, dataset=classification, findings=findings) for number in range(len(properties))}
     found = {number: column for number, column in columns.items() if column is not None}
-    _check_distinct(document, found, findings)
+    _check_distinct(document, found, findings=findings)
     return tuple(found.values())
 
 
-def _column(document: Document, number: int, dataset: Text | None, findings: Findings) -> Column | None:
+def _column(document: Document, number: int, *, dataset: Text | None, findings: Findings) -> Column | None:
     path: tuple[str | int, ...] = ("schema", 0, "properties", number)
     entry, name = document.get(*path), _text(document, *path, "name")
     if not isinstance(entry, dict) or name is None:
         return None
     findings.refuse(column_name_is_allowed(name.value), name.place, value=name.value)
-    _check_type(document, path, name, findings)
-    level = _known(_text(document, *path, "classification"), CLASSIFICATIONS, f"classification of column {name.value}", findings)
-    personal_text = custom_property(document, "personalData", path, findings)
-    personal = _known(personal_text, PERSONAL_DATA, f"personalData of column {name.value}", findings)
+    _check_type(document, path, name=name, findings=findings)
+    level = _known(
+        _text(document, *path, "classification"), CLASSIFICATIONS, what=f"classification of column {name.value}", findings=findings
+    )
+    personal_text = custom_property(document, "personalData", path=path, findings=findings)
+    personal = _known(personal_text, PERSONAL_DATA, what=f"personalData of column {name.value}", findings=findings)
     place = personal_text.place if personal_text else name.place
-    findings.refuse(special_category_is_not_public(name.value, personal, dataset.value if dataset else None), place, value=personal)
+    findings.refuse(
+        special_category_is_not_public(name.value, personal, classification=dataset.value if dataset else None), place, value=personal
+    )
     return Column(
         name=name.value,
         logical_type=str(entry.get("logicalType")),
@@ -181,18 +185,18 @@ def _column(document: Document, number: int, dataset: Text | None, findings: Fin
     )
 
 
-def _check_type(document: Document, path: tuple[str | int, ...], name: Text, findings: Findings) -> None:
+def _check_type(document: Document, path: tuple[str | int, ...], *, name: Text, findings: Findings) -> None:
     logical = _text(document, *path, "logicalType")
     if logical is None:
         if not document.has(*path, "logicalType"):
             hint = f"add logicalType: one of {', '.join(LOGICAL_TYPES)}"
             findings.error(f"column {name.value!r} has no logicalType", name.place, hint=hint)
         return
-    decision = value_is_known(logical.value, LOGICAL_TYPES, f"logicalType of column {name.value}")
+    decision = value_is_known(logical.value, LOGICAL_TYPES, what=f"logicalType of column {name.value}")
     findings.refuse(decision, logical.place, value=logical.value)
 
 
-def _check_distinct(document: Document, columns: Mapping[int, Column], findings: Findings) -> None:
+def _check_distinct(document: Document, columns: Mapping[int, Column], *, findings: Findings) -> None:
     names = []
     for number, column in columns.items():
         source = _text(document, "schema", 0, "properties", number, "physicalName") if column.source_name else None
@@ -202,8 +206,8 @@ def _check_distinct(document: Document, columns: Mapping[int, Column], findings:
         findings.refuse(decision, place)
 
 
-def _known(text: Text | None, known: tuple[str, ...], what: str, findings: Findings) -> str | None:
-    if text is None or not findings.refuse(value_is_known(text.value, known, what), text.place, value=text.value):
+def _known(text: Text | None, known: tuple[str, ...], *, what: str, findings: Findings) -> str | None:
+    if text is None or not findings.refuse(value_is_known(text.value, known, what=what), text.place, value=text.value):
         return None
     return text.value
 
@@ -214,7 +218,7 @@ def _links(document: Document) -> dict[str, str]:
     return {str(entry.get("type")): str(entry.get("url")) for entry in found if entry.get("url")}
 
 
-def _required(document: Document, key: str, findings: Findings, meaning: str) -> Text | None:
+def _required(document: Document, key: str, *, findings: Findings, meaning: str) -> Text | None:
     if not document.has(key):
         findings.error(f"key {key!r} is missing", document.key_place(), hint=f"write {meaning}")
     return _text(document, key)

@@ -40,7 +40,7 @@ def datasets_of(facts: DomainFacts) -> set[DatasetId]:
     return {dataset for dataset in by_contract if dataset} | {made.dataset for made in facts.produced}
 
 
-def check_domain_people(facts: DomainFacts, root: Root, today: date, findings: Findings) -> Ward:
+def check_domain_people(facts: DomainFacts, root: Root, *, today: date, findings: Findings) -> Ward:
     """Check owner, steward, interim owner and contact of a domain; return who answers for it."""
     if root.people is None or not facts.is_whole:
         return Ward(None, None)
@@ -58,12 +58,12 @@ def check_domain_people(facts: DomainFacts, root: Root, today: date, findings: F
         if text is not None:
             stand_in = interim.value if interim and role == "owner" else None
             verdict = somebody_answers(AccountabilityFacts(subject, role, text.value, root.people, today, stand_in))
-            found[role] = _told(verdict, text.place, text.value, findings)
-    _check_contact(facts, root, findings)
+            found[role] = _told(verdict, text.place, declared=text.value, findings=findings)
+    _check_contact(facts, root, findings=findings)
     return Ward(found["owner"], found["steward"])
 
 
-def _check_contact(facts: DomainFacts, root: Root, findings: Findings) -> None:
+def _check_contact(facts: DomainFacts, root: Root, *, findings: Findings) -> None:
     contact, channels = facts.texts.get("contact"), root.channels or {}
     if contact is not None and contact.value not in channels:
         known = tuple(sorted(channels))
@@ -74,14 +74,14 @@ def _check_contact(facts: DomainFacts, root: Root, findings: Findings) -> None:
         findings.refuse(decision, contact.place, value=contact.value)
 
 
-def check_contract_people(facts: DomainFacts, contract: ContractFacts, root: Root, today: date, findings: Findings) -> Ward:
+def check_contract_people(facts: DomainFacts, contract: ContractFacts, *, root: Root, today: date, findings: Findings) -> Ward:
     """Check owner and steward of one contract; return who answers: its own people, else (bronze, silver) the domain's."""
     if root.people is None:
         return Ward(None, None)
     interim = facts.texts.get("interim_owner")
     found: dict[str, str | None] = {"owner": None, "steward": None}
     for role in found:
-        member = _holder(contract, role, today, findings)
+        member = _holder(contract, role, today=today, findings=findings)
         if member is None and contract.zone is not None and contract.zone.value in (Zone.BRONZE, Zone.SILVER):
             continue
         stand_in = interim.value if interim and role == "owner" else None
@@ -89,11 +89,11 @@ def check_contract_people(facts: DomainFacts, contract: ContractFacts, root: Roo
         subject = f"{facts.name}.{contract.stem}"
         verdict = somebody_answers(AccountabilityFacts(subject, role, declared, root.people, today, stand_in))
         place = member.username.place if member else contract.team
-        found[role] = _told(verdict, place, declared, findings)
+        found[role] = _told(verdict, place, declared=declared, findings=findings)
     return Ward(found["owner"], found["steward"])
 
 
-def _holder(contract: ContractFacts, role: str, today: date, findings: Findings) -> Member | None:
+def _holder(contract: ContractFacts, role: str, *, today: date, findings: Findings) -> Member | None:
     holders = [member for member in contract.members if member.role.value == role and member.is_in_force(today)]
     for other in holders[1:]:
         message = f"{contract.stem} has a second {role}, {other.username.value!r}"
@@ -102,7 +102,7 @@ def _holder(contract: ContractFacts, role: str, today: date, findings: Findings)
     return holders[0] if holders else None
 
 
-def _told(verdict: Accountable, place: Place, declared: str | None, findings: Findings) -> str | None:
+def _told(verdict: Accountable, place: Place, *, declared: str | None, findings: Findings) -> str | None:
     if verdict.stands_in:
         findings.warn(verdict.decision, place)
     else:
@@ -118,24 +118,24 @@ def check_datasets(facts: DomainFacts, findings: Findings) -> None:
         if dataset is not None:
             places = contracts.setdefault(dataset, [])
             places.append(contract.place)
-            findings.refuse(dataset_is_made_once(dataset, places, "contract"), contract.place)
-            _check_classified(contract, dataset, findings)
+            findings.refuse(dataset_is_made_once(dataset, places, what="contract"), contract.place)
+            _check_classified(contract, dataset, findings=findings)
     makers: dict[DatasetId, list[Place]] = {}
     for made in facts.produced:
         places = makers.setdefault(made.dataset, [])
         places.append(made.place)
-        findings.refuse(dataset_is_made_once(made.dataset, places, "producer"), made.place, value=made.dataset.name)
+        findings.refuse(dataset_is_made_once(made.dataset, places, what="producer"), made.place, value=made.dataset.name)
         if len(places) == 1 and made.dataset.name not in facts.unreadable:
             expected = f"domains/{facts.name}/contracts/{made.dataset.name}.odcs.yaml"
             decision = dataset_has_contract(made.dataset, has_contract=made.dataset in contracts, expected_file=expected)
-            findings.refuse(_with_misplaced(decision, made.dataset, contracts), made.place)
+            findings.refuse(_with_misplaced(decision, made.dataset, contracts=contracts), made.place)
     for dataset, places in contracts.items():
         decision = dataset_is_produced(dataset, is_produced=dataset in makers)
         if not decision.allowed:
             findings.warn(decision, places[0])
 
 
-def _with_misplaced(decision: Decision, dataset: DatasetId, contracts: Mapping[DatasetId, Sequence[Place]]) -> Decision:
+def _with_misplaced(decision: Decision, dataset: DatasetId, *, contracts: Mapping[DatasetId, Sequence[Place]]) -> Decision:
     """Point to a contract of the same name in another zone, the likely cause."""
     if decision.allowed:
         return decision
@@ -146,10 +146,10 @@ def _with_misplaced(decision: Decision, dataset: DatasetId, contracts: Mapping[D
     return decision
 
 
-def _check_classified(contract: ContractFacts, dataset: DatasetId, findings: Findings) -> None:
+def _check_classified(contract: ContractFacts, dataset: DatasetId, *, findings: Findings) -> None:
     if contract.classification is None:
         place = Place(contract.file, contract.team.line, contract.team.column) if contract.zone is None else contract.zone.place
-        findings.refuse(dataset_is_classified(None, dataset.zone, str(dataset)), place)
+        findings.refuse(dataset_is_classified(None, dataset.zone, subject=str(dataset)), place)
 
 
 def check_ids(domains: Sequence[DomainFacts], findings: Findings) -> None:
@@ -176,10 +176,10 @@ def check_reads(facts: DomainFacts, findings: Findings) -> None:
                 decision = Decision(False, "reads", f"{read.by} reads {read.dataset}, which does not exist", known[:12], hint)
                 findings.refuse(decision, read.place, value=str(read.dataset))
         elif facts.is_whole:
-            findings.refuse(read_is_declared(facts.name, read.dataset, consumes), read.place, value=str(read.dataset))
+            findings.refuse(read_is_declared(facts.name, read.dataset, consumes=consumes), read.place, value=str(read.dataset))
     for served in facts.served:
         if served.of.name not in facts.unreadable:
-            findings.refuse(output_serves_gold(served.output, served.of, own), served.place, value=str(served.of))
+            findings.refuse(output_serves_gold(served.output, served.of, known=own), served.place, value=str(served.of))
 
 
 def check_consumption(domains: Sequence[DomainFacts], findings: Findings) -> None:

@@ -46,13 +46,13 @@ class Surroundings:
 def read_domain(name: str, around: Surroundings) -> DomainFacts:
     """Return what the folder domains/<name> says; what is wrong goes to the findings."""
     file = f"domains/{name}/domain.yaml"
-    document, digests = _document(file, name, around)
-    title = check_title(document, around.root.languages, around.findings) if document else {}
+    document, digests = _document(file, name, around=around)
+    title = check_title(document, around.root.languages, findings=around.findings) if document else {}
     texts = _texts(document) if document else {}
     sources = _sources(document, around) if document else None
     consumes = _consumes(document, around.findings) if document else ()
     contracts, unreadable = _contracts(name, around)
-    components, assets, more = _definitions(name, sources, around)
+    components, assets, more = _definitions(name, sources, around=around)
     return DomainFacts(
         name=name,
         file=file,
@@ -70,16 +70,16 @@ def read_domain(name: str, around: Surroundings) -> DomainFacts:
     )
 
 
-def _document(file: str, name: str, around: Surroundings) -> tuple[Document | None, tuple[str, ...]]:
+def _document(file: str, name: str, *, around: Surroundings) -> tuple[Document | None, tuple[str, ...]]:
     findings = around.findings
     if not (around.folder / file).is_file():
         findings.error(f"the folder domains/{name} has no domain.yaml", Place(file), hint=f"write it, or run: polyceph domain new {name}")
         return None, ()
-    raw = read_bytes(around.folder, file, findings)
+    raw = read_bytes(around.folder, file, findings=findings)
     document = parse_one(raw, findings) if raw else None
     if raw is None or document is None:
         return None, ()
-    check_shape(document, DomainForm, findings)
+    check_shape(document, DomainForm, findings=findings)
     given = document.get("name")
     if isinstance(given, str):
         place = document.place("name")
@@ -106,17 +106,17 @@ def _sources(document: Document, around: Surroundings) -> dict[str, Source]:
             found[name] = Source(name, "", {}, place)  # its shape is refused already; a component may still name it
             continue
         options = {key: value for key, value in entry.items() if key != "connector"}
-        _check_connector(document, name, connector, options, around)
+        _check_connector(document, name, connector=connector, options=options, around=around)
         found[name] = Source(name, connector, options, place)
     return found
 
 
-def _check_connector(document: Document, source: str, connector: str, options: Mapping[str, object], around: Surroundings) -> None:
+def _check_connector(document: Document, source: str, *, connector: str, options: Mapping[str, object], around: Surroundings) -> None:
     if around.connectors is None:
         return
     path = ("sources", source)
     if connector in around.connectors:
-        check_value(document, around.connectors[connector][0], options, around.findings, path=path)
+        check_value(document, around.connectors[connector][0], value=options, findings=around.findings, path=path)
         return
     known = tuple(sorted(around.connectors))
     decision = Decision(False, "connector", f"connector {connector!r} of source {source} is unknown", known, did_you_mean(connector, known))
@@ -128,7 +128,7 @@ def _consumes(document: Document, findings: Findings) -> tuple[tuple[DatasetId, 
     declared = document.get("consumes")
     for number, text in enumerate(declared if isinstance(declared, list) else ()):
         place = document.place("consumes", number)
-        dataset = dataset_reference(text, place, findings, domain=None) if isinstance(text, str) else None
+        dataset = dataset_reference(text, place, findings=findings, domain=None) if isinstance(text, str) else None
         if dataset is not None and dataset in found:
             findings.error(
                 f"{dataset} is consumed twice; the first is at line {found[dataset].line}", place, value=str(text), hint="keep one"
@@ -146,8 +146,8 @@ def _contracts(name: str, around: Surroundings) -> tuple[tuple[ContractFacts, ..
         if not file.endswith(SUFFIX):
             _check_stray(file, around.findings)
             continue
-        raw = read_bytes(around.folder, file, around.findings)
-        facts = _contract(raw, cache, around.findings) if raw else None
+        raw = read_bytes(around.folder, file, findings=around.findings)
+        facts = _contract(raw, cache, findings=around.findings) if raw else None
         if facts is not None:
             found.append(facts)
         if facts is None or not check_names(facts, around.findings):
@@ -156,7 +156,7 @@ def _contracts(name: str, around: Surroundings) -> tuple[tuple[ContractFacts, ..
     return tuple(found), frozenset(unreadable)
 
 
-def _contract(raw: RawFile, cache: ContractCache, findings: Findings) -> ContractFacts | None:
+def _contract(raw: RawFile, cache: ContractCache, *, findings: Findings) -> ContractFacts | None:
     kept = cache.get(raw.file, raw.digest)
     if kept is not None:
         return kept
@@ -173,7 +173,9 @@ def _check_stray(file: str, findings: Findings) -> None:
         findings.error(f"a contract file must end with {SUFFIX}", Place(file), hint=f"rename it to {stem}{SUFFIX}")
 
 
-def _definitions(name: str, sources: Mapping[str, Source] | None, around: Surroundings) -> tuple[ComponentReader, PythonAssets, list[str]]:
+def _definitions(
+    name: str, sources: Mapping[str, Source] | None, *, around: Surroundings
+) -> tuple[ComponentReader, PythonAssets, list[str]]:
     reader = ComponentReader(name, around.folder, sources, around.connectors, around.domains, around.findings)
     assets = PythonAssets(name, around.findings)
     digests: list[str] = []
@@ -181,7 +183,7 @@ def _definitions(name: str, sources: Mapping[str, Source] | None, around: Surrou
         last = PurePosixPath(file).name
         if last in _ALMOST_COMPONENTS:
             around.findings.error("a component file must be called defs.yaml", Place(file), hint="rename it to defs.yaml")
-        raw = read_bytes(around.folder, file, around.findings) if last == "defs.yaml" or last.endswith(".py") else None
+        raw = read_bytes(around.folder, file, findings=around.findings) if last == "defs.yaml" or last.endswith(".py") else None
         if raw is None:
             continue
         if last == "defs.yaml":

@@ -47,10 +47,10 @@ def load_federation(
     around = Surroundings(folder, root, frozenset(names), connectors, cache, findings)
     domains = [read_domain(name, around) for name in names]
     _check_folder_names(domains, findings)
-    wards = _check_each(domains, root, today, findings)
+    wards = _check_each(domains, root, today=today, findings=findings)
     crosschecks.check_ids(domains, findings)
     crosschecks.check_consumption(domains, findings)
-    return _result(root, domains, wards, findings)
+    return _result(root, domains, wards=wards, findings=findings)
 
 
 def load_domain(
@@ -70,9 +70,9 @@ def load_domain(
     if name not in names:
         raise NotFound(f"there is no domain {name!r} in {folder}", hint=f"domains are: {', '.join(names) or 'none'}")
     domain = read_domain(name, Surroundings(folder, root, frozenset(names), connectors, cache, findings))
-    wards = _check_each([domain], root, today, findings)
+    wards = _check_each([domain], root, today=today, findings=findings)
     crosschecks.check_ids([domain], findings)
-    return _result(root, [domain], wards, findings)
+    return _result(root, [domain], wards=wards, findings=findings)
 
 
 def _check_folder_names(domains: Sequence[DomainFacts], findings: Findings) -> None:
@@ -81,12 +81,13 @@ def _check_folder_names(domains: Sequence[DomainFacts], findings: Findings) -> N
             findings.refuse(name_is_allowed(facts.name, "domain"), Place(facts.file))
 
 
-def _check_each(domains: Sequence[DomainFacts], root: Root, today: date, findings: Findings) -> Wards:
+def _check_each(domains: Sequence[DomainFacts], root: Root, *, today: date, findings: Findings) -> Wards:
     wards: Wards = {}
     for facts in domains:
-        of_domain = crosschecks.check_domain_people(facts, root, today, findings)
+        of_domain = crosschecks.check_domain_people(facts, root, today=today, findings=findings)
         of_contracts = {
-            contract.file: crosschecks.check_contract_people(facts, contract, root, today, findings) for contract in facts.contracts
+            contract.file: crosschecks.check_contract_people(facts, contract, root=root, today=today, findings=findings)
+            for contract in facts.contracts
         }
         wards[facts.name] = (of_domain, of_contracts)
         crosschecks.check_datasets(facts, findings)
@@ -94,7 +95,7 @@ def _check_each(domains: Sequence[DomainFacts], root: Root, today: date, finding
     return wards
 
 
-def _result(root: Root, domains: Sequence[DomainFacts], wards: Wards, findings: Findings) -> Federation:
+def _result(root: Root, domains: Sequence[DomainFacts], *, wards: Wards, findings: Findings) -> Federation:
     if findings.problems:
         problems = findings.sorted_problems()
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
@@ -115,7 +116,7 @@ def _result(root: Root, domains: Sequence[DomainFacts], wards: Wards, findings: 
 
 
 def _domain(facts: DomainFacts, ward: Ward, wards: Mapping[str, Ward]) -> Domain:
-    contracts = {contract.dataset: contract for contract in (_contract(each, facts, wards[each.file]) for each in facts.contracts)}
+    contracts = {contract.dataset: contract for contract in (_contract(each, facts, ward=wards[each.file]) for each in facts.contracts)}
     interim = facts.texts.get("interim_owner")
     texts = {key: text.value for key, text in facts.texts.items()}
     return Domain(
@@ -130,11 +131,11 @@ def _domain(facts: DomainFacts, ward: Ward, wards: Mapping[str, Ward]) -> Domain
         sources=facts.sources,
         consumes=tuple(dataset for dataset, _ in facts.consumes),
         contracts=contracts,
-        datasets=_datasets(facts, ward, wards, contracts),
+        datasets=_datasets(facts, ward, wards=wards, contracts=contracts),
     )
 
 
-def _contract(read: ContractFacts, facts: DomainFacts, ward: Ward) -> Contract:
+def _contract(read: ContractFacts, facts: DomainFacts, *, ward: Ward) -> Contract:
     dataset = crosschecks.dataset_of(read, facts.name)
     if dataset is None or read.id is None or read.version is None or read.status is None:
         raise AssertionError(f"{read.file} was found good and lacks what it needs")
@@ -157,7 +158,7 @@ def _contract(read: ContractFacts, facts: DomainFacts, ward: Ward) -> Contract:
 
 
 def _datasets(
-    facts: DomainFacts, ward: Ward, wards: Mapping[str, Ward], contracts: Mapping[DatasetId, Contract]
+    facts: DomainFacts, ward: Ward, *, wards: Mapping[str, Ward], contracts: Mapping[DatasetId, Contract]
 ) -> dict[DatasetId, Dataset]:
     files = {dataset: contract.place.file for dataset, contract in contracts.items()}
     makers = {made.dataset: made.place for made in facts.produced}

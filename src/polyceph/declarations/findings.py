@@ -31,16 +31,16 @@ class Findings:
     def refuse(self, decision: Decision, place: Place, *, value: str | None = None) -> bool:
         """Add a policy's refusal at a place, unless it allows; return whether it allows. `value` is what is wrong there."""
         if not decision.allowed:
-            self.add(_problem(decision, place, value))
+            self.add(_problem(decision, place, value=value))
         return decision.allowed
 
     def error(self, message: str, place: Place, *, value: str | None = None, hint: str | None = None) -> None:
         """Add a problem in own words."""
-        self.add(_problem(Decision(False, "declarations", message, hint=hint), place, value))
+        self.add(_problem(Decision(False, "declarations", message, hint=hint), place, value=value))
 
     def warn(self, decision: Decision, place: Place) -> None:
         """Add a warning with a policy's reason, whatever its verdict."""
-        self.warnings.append(_problem(decision, place, None))
+        self.warnings.append(_problem(decision, place, value=None))
 
     def sorted_problems(self) -> tuple[Problem, ...]:
         """Return the problems by file, line and column."""
@@ -55,6 +55,6 @@ def _order(problem: Problem) -> tuple[str, int, int]:
     return problem.file or "", problem.line or 0, problem.column or 0
 
 
-def _problem(decision: Decision, place: Place, value: str | None) -> Problem:
+def _problem(decision: Decision, place: Place, *, value: str | None) -> Problem:
     shown = value if value is None or len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…"
     return Problem(decision.reason, place.file, place.line, place.column, value=shown, allowed=decision.good, hint=decision.hint)

@@ -27,20 +27,20 @@ _QUALIFIED = re.compile(
 
 
 def read_project(
-    folder: Path, domain: str, project: str, *, place: Place, domains: frozenset[str], findings: Findings
+    folder: Path, domain: str, *, project: str, place: Place, domains: frozenset[str], findings: Findings
 ) -> tuple[list[Produced], list[Read]]:
     """Return what the dbt project `project` (relative to the domain's folder) makes and reads; `place` is where it is declared."""
-    base = _project_folder(folder, domain, project, place=place, findings=findings)
+    base = _project_folder(folder, domain, project=project, place=place, findings=findings)
     if base is None:
         return [], []
     reader = _ProjectReader(folder, domain, domains, findings)
-    for models in _model_folders(folder, base, findings):
+    for models in _model_folders(folder, base, findings=findings):
         for file in files_below(folder, f"{base}/{models}"):
             reader.read(file, PurePosixPath(file).relative_to(f"{base}/{models}"))
     return reader.produced, reader.reads
 
 
-def _project_folder(folder: Path, domain: str, project: str, *, place: Place, findings: Findings) -> str | None:
+def _project_folder(folder: Path, domain: str, *, project: str, place: Place, findings: Findings) -> str | None:
     path = PurePosixPath(project)
     if path.is_absolute() or ".." in path.parts:
         hint = "give a folder inside it, for example transform"
@@ -59,8 +59,8 @@ def _project_folder(folder: Path, domain: str, project: str, *, place: Place, fi
     return None
 
 
-def _model_folders(folder: Path, base: str, findings: Findings) -> list[str]:
-    raw = read_bytes(folder, f"{base}/dbt_project.yml", findings)
+def _model_folders(folder: Path, base: str, *, findings: Findings) -> list[str]:
+    raw = read_bytes(folder, f"{base}/dbt_project.yml", findings=findings)
     document = parse_one(raw, findings) if raw else None
     paths = document.get("model-paths") if document else None
     named = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
@@ -82,7 +82,7 @@ class _ProjectReader:
         if inside.suffix in (".sql", ".py"):
             self._model(file, inside)
         elif inside.suffix in (".yml", ".yaml"):
-            raw = read_bytes(self.folder, file, self.findings)
+            raw = read_bytes(self.folder, file, findings=self.findings)
             if raw is not None and b"sources" in raw.data:  # most property files describe models only, and parsing is not free
                 for document in parse(raw, self.findings):
                     self._sources(document)
@@ -100,18 +100,18 @@ class _ProjectReader:
             self.produced.append(Produced(DatasetId(self.domain, Zone(zone or ""), name), place, f"dbt model {inside.stem}"))
         self.names.setdefault(inside.stem, file)
         if inside.suffix == ".sql":
-            self._qualified_names(text, file, inside.stem)
+            self._qualified_names(text, file, model=inside.stem)
 
     def _is_good_name(self, stem: str, place: Place) -> bool:
         return self.findings.refuse(name_is_allowed(stem, "dataset"), place)
 
     def _code(self, file: str) -> str:
         """Return a model's text with comments blanked, so that positions stay."""
-        raw = read_bytes(self.folder, file, self.findings)
+        raw = read_bytes(self.folder, file, findings=self.findings)
         text = raw.data.decode("utf-8", errors="replace") if raw else ""
         return _COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text) if file.endswith(".sql") else text
 
-    def _qualified_names(self, plain: str, file: str, model: str) -> None:
+    def _qualified_names(self, plain: str, file: str, *, model: str) -> None:
         """Find datasets of other domains that the code names directly, past the declared sources."""
         for match in _QUALIFIED.finditer(plain):
             other, zone, name = (part.lower() for part in match.groups())
@@ -134,14 +134,14 @@ class _ProjectReader:
             if database is None:  # a source with a name of its own reads this domain's lake
                 owner = self.domain
             else:
-                self._unknown_domain(document, path, owner)
+                self._unknown_domain(document, path, owner=owner)
                 return
         for table, place in self._tables(document, path):
-            dataset = self._dataset(document, path, owner, table, place)
+            dataset = self._dataset(document, path, owner=owner, table=table, place=place)
             if dataset is not None:
                 self.reads.append(Read(dataset, place, f"dbt source {name}"))
 
-    def _unknown_domain(self, document: Document, path: tuple[str | int, ...], owner: str) -> None:
+    def _unknown_domain(self, document: Document, path: tuple[str | int, ...], *, owner: str) -> None:
         known = tuple(sorted(self.domains))
         decision = Decision(False, "consumption", f"database {owner!r} is no domain", known[:12], did_you_mean(owner, known))
         self.findings.refuse(decision, document.place(*path, "database"), value=owner)
@@ -154,7 +154,7 @@ class _ProjectReader:
             if isinstance(table, str) and "{{" not in table:
                 yield table, document.place(*where, key)
 
-    def _dataset(self, document: Document, path: tuple[str | int, ...], owner: str, table: str, place: Place) -> DatasetId | None:
+    def _dataset(self, document: Document, path: tuple[str | int, ...], *, owner: str, table: str, place: Place) -> DatasetId | None:
         schema = document.get(*path, "schema")
         zone = schema if isinstance(schema, str) else document.get(*path, "name")
         if not isinstance(zone, str) or "{{" in zone:

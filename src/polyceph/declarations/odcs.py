@@ -48,38 +48,38 @@ def _validator() -> jsonschema_rs.Validator:
 def check_standard(document: Document, findings: Findings) -> None:
     """Add to the findings where the document does not follow the standard."""
     for error in _validator().iter_errors(document.value):
-        _report(document, error, findings)
+        _report(document, error, findings=findings)
 
 
-def _is_misspelt(document: Document, path: tuple[str | int, ...], name: str) -> bool:
+def _is_misspelt(document: Document, path: tuple[str | int, ...], *, name: str) -> bool:
     """Tell whether a missing key is there under a wrong spelling, which is refused in its own words."""
     value = document.get(*path)
     return isinstance(value, dict) and nearest(name, [key for key in value if key not in _known_anywhere()], cutoff=0.7) is not None
 
 
-def _report(document: Document, error: Any, findings: Findings) -> None:
+def _report(document: Document, error: Any, *, findings: Findings) -> None:
     kind, path = error.kind.name, tuple(error.instance_path)
     details = error.kind.as_dict()
     if kind in ("additionalProperties", "unevaluatedProperties"):
-        _report_unknown(document, error, details["unexpected"], findings)
+        _report_unknown(document, error, unexpected=details["unexpected"], findings=findings)
     elif kind == "required" and "then" in error.schema_path and not document.has(*path, "logicalType"):
         return  # edition 3.2 of the schema asks a column without logicalType for what a map needs; 3.1 does not
     elif kind == "required":
-        _report_missing(document, path, str(details["property"]), findings)
+        _report_missing(document, path, name=str(details["property"]), findings=findings)
     elif kind in ("oneOf", "anyOf") and details.get("context"):
         for inner in _nearest_branch(details["context"]):
-            _report(document, inner, findings)
+            _report(document, inner, findings=findings)
     else:
-        _report_value(document, path, kind, error, findings)
+        _report_value(document, path, kind=kind, error=error, findings=findings)
 
 
-def _report_missing(document: Document, path: tuple[str | int, ...], name: str, findings: Findings) -> None:
-    if _is_misspelt(document, path, name):
+def _report_missing(document: Document, path: tuple[str | int, ...], *, name: str, findings: Findings) -> None:
+    if _is_misspelt(document, path, name=name):
         return
     findings.error(f"key {name!r} is missing{_inside(path)}", document.key_place(*path), hint="the Open Data Contract Standard asks for it")
 
 
-def _report_unknown(document: Document, error: Any, unexpected: Iterable[str], findings: Findings) -> None:
+def _report_unknown(document: Document, error: Any, *, unexpected: Iterable[str], findings: Findings) -> None:
     path = tuple(error.instance_path)
     known = tuple(sorted(_known_keys(tuple(error.schema_path[:-1]))))
     for name in unexpected:
@@ -90,7 +90,7 @@ def _report_unknown(document: Document, error: Any, unexpected: Iterable[str], f
         findings.refuse(decision, document.key_place(*path, name))
 
 
-def _report_value(document: Document, path: tuple[str | int, ...], kind: str, error: Any, findings: Findings) -> None:
+def _report_value(document: Document, path: tuple[str | int, ...], *, kind: str, error: Any, findings: Findings) -> None:
     key = next((str(part) for part in reversed(path) if isinstance(part, str)), "the document")
     written = document.written(*path)
     shown = f" {written!r}" if written is not None else ""

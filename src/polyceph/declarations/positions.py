@@ -141,7 +141,7 @@ def documents(file: str, text: str) -> tuple[list[Document], list[Problem]]:
             problems += builder.problems
             found.append(Document(file, value, root))
     except yaml.YAMLError as error:
-        problems.append(_syntax_problem(file, text, error))
+        problems.append(_syntax_problem(file, text, error=error))
     except _Stop as stop:
         problems.append(stop.problem)
     return found, problems
@@ -284,7 +284,7 @@ def _too_deep(file: str, text: str) -> Problem | None:
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     except yaml.YAMLError as error:
-        return _syntax_problem(file, text, error)
+        return _syntax_problem(file, text, error=error)
     return None
 
 
@@ -292,7 +292,7 @@ def _at(mark: Any) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-def _syntax_problem(file: str, text: str, error: yaml.YAMLError) -> Problem:
+def _syntax_problem(file: str, text: str, *, error: yaml.YAMLError) -> Problem:
     if not isinstance(error, yaml.MarkedYAMLError):
         return Problem(f"this is not YAML: {str(error).splitlines()[0]}", file, 1, 1)
     problem = error.problem or error.context or "unreadable"

@@ -35,9 +35,9 @@ class PythonAssets:
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 for decorator in function.decorator_list:
                     if isinstance(decorator, ast.Call) and _name(decorator.func) == "asset":
-                        self._asset(raw.file, function.name, decorator)
+                        self._asset(raw.file, function.name, decorator=decorator)
 
-    def _asset(self, file: str, function: str, decorator: ast.Call) -> None:
+    def _asset(self, file: str, function: str, *, decorator: ast.Call) -> None:
         by = f"Python asset {function}"
         for keyword in decorator.keywords:
             if keyword.arg == "key":

@@ -9,7 +9,7 @@ from polyceph.core.policies.zones import zone_is_known
 from polyceph.declarations.findings import Findings
 
 
-def dataset_reference(text: str, place: Place, findings: Findings, *, domain: str | None) -> DatasetId | None:
+def dataset_reference(text: str, place: Place, *, findings: Findings, domain: str | None) -> DatasetId | None:
     """Return the dataset a text names, None with a finding when it names none.
 
     `domain` completes <zone>.<dataset>; None means that the text must name the domain itself.

@@ -46,11 +46,11 @@ def read_root(folder: Path, findings: Findings) -> Root:
     if not (folder / FILE).is_file():
         findings.error(f"there is no {FILE} here", Place(FILE), hint="go to the folder of a federation, or start one with: polyceph init")
         return Root(is_whole=False)
-    raw = read_bytes(folder, FILE, findings)
+    raw = read_bytes(folder, FILE, findings=findings)
     document = parse_one(raw, findings) if raw else None
     if raw is None or document is None:
         return Root(is_whole=False)
-    check_shape(document, FederationForm, findings)
+    check_shape(document, FederationForm, findings=findings)
     name = document.get("name")
     if isinstance(name, str):
         findings.refuse(name_is_allowed(name, "federation"), document.place("name"), value=name)
@@ -58,7 +58,7 @@ def read_root(folder: Path, findings: Findings) -> Root:
     return Root(
         is_whole=True,
         name=str(name or ""),
-        title=check_title(document, languages, findings),
+        title=check_title(document, languages, findings=findings),
         languages=languages,
         environments=_environments(document, findings),
         channels=_channels(document),
@@ -68,7 +68,7 @@ def read_root(folder: Path, findings: Findings) -> Root:
     )
 
 
-def check_title(document: Document, languages: tuple[str, ...], findings: Findings) -> dict[str, str]:
+def check_title(document: Document, languages: tuple[str, ...], *, findings: Findings) -> dict[str, str]:
     """Return the title by language; refuse one that lacks a language of the federation or has another."""
     title = document.get("title")
     if not isinstance(title, dict):
@@ -92,12 +92,12 @@ def _environments(document: Document, findings: Findings) -> dict[str, Environme
         storage = entry.get("storage") if isinstance(entry, dict) else None
         findings.refuse(name_is_allowed(name, "environment"), document.key_place("environments", name), value=name)
         if isinstance(storage, str):
-            _check_storage(storage, document.place("environments", name, "storage"), findings)
+            _check_storage(storage, document.place("environments", name, "storage"), findings=findings)
             found[name] = Environment(name, storage)
     return found
 
 
-def _check_storage(storage: str, place: Place, findings: Findings) -> None:
+def _check_storage(storage: str, place: Place, *, findings: Findings) -> None:
     scheme, separator, rest = storage.partition("://")
     if not separator:
         if not storage.strip():

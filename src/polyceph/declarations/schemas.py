@@ -59,12 +59,12 @@ def _with_sources(schema: dict[str, Any], connectors: Mapping[str, ConnectorOpti
     source["properties"]["connector"]["enum"] = sorted(connectors)
     source["allOf"] = []
     for name, (options, _) in sorted(connectors.items()):
-        given = _flat(options, schema["$defs"], ("connector",))
+        given = _flat(options, schema["$defs"], others=("connector",))
         source["allOf"].append({"if": {"properties": {"connector": {"const": name}}}, "then": given})
     return schema
 
 
-def _flat(options: type[BaseModel], definitions: dict[str, Any], others: tuple[str, ...]) -> dict[str, Any]:
+def _flat(options: type[BaseModel], definitions: dict[str, Any], *, others: tuple[str, ...]) -> dict[str, Any]:
     """Return the schema of options that stand beside the keys `others`; its definitions join `definitions`."""
     prefix = options.__name__
     schema = options.model_json_schema(mode="validation", ref_template=f"#/$defs/{prefix}.{{model}}")
@@ -75,9 +75,9 @@ def _flat(options: type[BaseModel], definitions: dict[str, Any], others: tuple[s
 
 def _components(connectors: Mapping[str, ConnectorOptions]) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
-    choices = [_component(kind, form, definitions) for kind, form in COMPONENTS.items()]
+    choices = [_component(kind, form, definitions=definitions) for kind, form in COMPONENTS.items()]
     if connectors:
-        known = [_flat(dataset, definitions, ("name",)) for _, (_, dataset) in sorted(connectors.items())]
+        known = [_flat(dataset, definitions, others=("name",)) for _, (_, dataset) in sorted(connectors.items())]
         definitions["IngestDataset"]["anyOf"] = known
     foreign = {"properties": {"type": {"type": "string", "not": {"pattern": "^polyceph\\."}, "pattern": "\\."}}, "required": ["type"]}
     return {
@@ -90,7 +90,7 @@ def _components(connectors: Mapping[str, ConnectorOptions]) -> dict[str, Any]:
     }
 
 
-def _component(kind: str, form: type[Form], definitions: dict[str, Any]) -> dict[str, Any]:
+def _component(kind: str, form: type[Form], *, definitions: dict[str, Any]) -> dict[str, Any]:
     attributes = form.model_json_schema(mode="validation")
     definitions.update(attributes.pop("$defs", {}))
     return {
@@ -119,14 +119,14 @@ def _contract() -> dict[str, Any]:
     properties["status"]["enum"] = list(STATUSES)
     properties["schema"] |= {"minItems": 1, "maxItems": 1, "description": "Exactly one object; its properties are the columns."}
     schema["$defs"]["CustomProperty"]["allOf"] = [
-        _custom("zone", ZONES, "Stage of refinement of the dataset."),
-        _custom("classification", CLASSIFICATIONS, "How freely the dataset may be seen."),
-        _custom("personalData", PERSONAL_DATA, "Whether the column is about a person (GDPR art. 4, 9)."),
+        _custom("zone", ZONES, description="Stage of refinement of the dataset."),
+        _custom("classification", CLASSIFICATIONS, description="How freely the dataset may be seen."),
+        _custom("personalData", PERSONAL_DATA, description="Whether the column is about a person (GDPR art. 4, 9)."),
     ]
     schema["required"] = sorted({*schema["required"], "name", "status", "domain", "schema", "customProperties"})
     return schema
 
 
-def _custom(name: str, values: tuple[str, ...], description: str) -> dict[str, Any]:
+def _custom(name: str, values: tuple[str, ...], *, description: str) -> dict[str, Any]:
     then = {"properties": {"value": {"enum": list(values), "description": description}}}
     return {"if": {"properties": {"property": {"const": name}}}, "then": then}

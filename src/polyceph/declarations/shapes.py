@@ -35,22 +35,24 @@ _TYPE_NAMES = {
 """What a person calls the types of pydantic's errors."""
 
 
-def check_shape(document: Document, model: type[BaseModel], findings: Findings, *, path: tuple[str | int, ...] = ()) -> None:
+def check_shape(document: Document, model: type[BaseModel], *, findings: Findings, path: tuple[str | int, ...] = ()) -> None:
     """Add to the findings how the value at `path` differs from the model."""
-    check_value(document, model, document.get(*path), findings, path=path)
+    check_value(document, model, value=document.get(*path), findings=findings, path=path)
 
 
-def check_value(document: Document, model: type[BaseModel], value: object, findings: Findings, *, path: tuple[str | int, ...]) -> None:
+def check_value(document: Document, model: type[BaseModel], *, value: object, findings: Findings, path: tuple[str | int, ...]) -> None:
     """Like `check_shape`, for a value that is only part of what stands at `path` (a mapping without some keys)."""
     try:
         model.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
-        for detail in _without_renamed(_without_union_noise(document, details, path), model):
-            _report(document, model, detail, findings, path)
+        for detail in _without_renamed(_without_union_noise(document, details, path=path), model):
+            _report(document, model, detail=detail, findings=findings, path=path)
 
 
-def _report(document: Document, model: type[BaseModel], detail: Mapping[str, Any], findings: Findings, path: tuple[str | int, ...]) -> None:
+def _report(
+    document: Document, model: type[BaseModel], *, detail: Mapping[str, Any], findings: Findings, path: tuple[str | int, ...]
+) -> None:
     where = _existing(document, (*path, *detail["loc"]))
     kind, name = detail["type"], str(detail["loc"][-1]) if detail["loc"] else ""
     if kind == "extra_forbidden":
@@ -61,10 +63,10 @@ def _report(document: Document, model: type[BaseModel], detail: Mapping[str, Any
         description = _description(model, detail["loc"])
         findings.error(f"key {name!r} is missing{_inside(where)}", document.key_place(*where), hint=description)
     else:
-        _report_value(document, detail, findings, where)
+        _report_value(document, detail, findings=findings, where=where)
 
 
-def _report_value(document: Document, detail: Mapping[str, Any], findings: Findings, where: tuple[str | int, ...]) -> None:
+def _report_value(document: Document, detail: Mapping[str, Any], *, findings: Findings, where: tuple[str | int, ...]) -> None:
     place = document.place(*where)
     written = document.written(*where)
     key = next((str(part) for part in reversed(where) if isinstance(part, str)), "the value")
@@ -120,7 +122,7 @@ def _without_renamed(details: Sequence[Any], model: type[BaseModel]) -> list[Any
     return [detail for detail in details if detail["type"] != "missing" or tuple(detail["loc"]) not in misspelt]
 
 
-def _without_union_noise(document: Document, details: Sequence[Any], path: tuple[str | int, ...]) -> list[Any]:
+def _without_union_noise(document: Document, details: Sequence[Any], *, path: tuple[str | int, ...]) -> list[Any]:
     """Drop a union branch's "wrong type" when another branch found the real mistake deeper inside the same value."""
     places = [_existing(document, (*path, *detail["loc"])) for detail in details]
     kept = []

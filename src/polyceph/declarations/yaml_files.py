@@ -30,7 +30,7 @@ class RawFile:
     digest: str
 
 
-def read_bytes(folder: Path, file: str, findings: Findings) -> RawFile | None:
+def read_bytes(folder: Path, file: str, *, findings: Findings) -> RawFile | None:
     """Return a file's bytes and digest; None with a finding when it cannot be read or is too large."""
     try:
         with (folder / file).open("rb") as stream:

@@ -68,8 +68,8 @@ def test_raw_gold_and_output_need_contract_and_classification(zone):
 
     assert dataset_has_contract(dataset, has_contract=False, expected_file="f").allowed is not needed
     assert dataset_has_contract(dataset, has_contract=True, expected_file="f").allowed
-    assert dataset_is_classified(None, zone, "x").allowed is not needed
-    assert not dataset_is_classified("topsecret", zone, "x").allowed
+    assert dataset_is_classified(None, zone, subject="x").allowed is not needed
+    assert not dataset_is_classified("topsecret", zone, subject="x").allowed
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "1.2.3", "10.20.30", "1.0.0-rc.1", "1.0.0+build.5"])
@@ -89,4 +89,4 @@ def test_other_versions_are_refused_with_the_nearest(version, suggestion):
 @pytest.mark.parametrize("level", list(Classification))
 def test_only_special_categories_in_public_datasets_are_refused(personal, level):
     refused = personal is PersonalData.SPECIAL_CATEGORY and level is Classification.PUBLIC
-    assert special_category_is_not_public("c", personal, level).allowed is not refused
+    assert special_category_is_not_public("c", personal, classification=level).allowed is not refused

@@ -13,13 +13,13 @@ TOWNS = DatasetId("office", Zone.GOLD, "towns")
 
 
 def test_an_undeclared_read_is_refused_with_the_file_to_edit():
-    decision = read_is_declared("education", TOWNS, set())
+    decision = read_is_declared("education", TOWNS, consumes=set())
     assert (decision.allowed, decision.hint) == (False, "add - office.gold.towns under consumes in domains/education/domain.yaml")
 
 
 def test_declared_and_own_reads_are_allowed():
-    assert read_is_declared("education", TOWNS, {TOWNS}).allowed
-    assert read_is_declared("office", TOWNS, set()).allowed
+    assert read_is_declared("education", TOWNS, consumes={TOWNS}).allowed
+    assert read_is_declared("office", TOWNS, consumes=set()).allowed
 
 
 @pytest.mark.parametrize("zone", list(Zone))
@@ -56,9 +56,9 @@ def test_a_circle_is_reported_exactly_when_there_is_one(reads):
 
 
 def test_a_second_producer_is_refused_with_the_first():
-    decision = dataset_is_made_once(TOWNS, [Place("a.yaml", 3, 4), Place("b.yaml")], "producer")
+    decision = dataset_is_made_once(TOWNS, [Place("a.yaml", 3, 4), Place("b.yaml")], what="producer")
     assert (decision.allowed, decision.reason) == (False, "office.gold.towns has a second producer; the first is at a.yaml:3:4")
-    assert dataset_is_made_once(TOWNS, [Place("a.yaml")], "producer").allowed
+    assert dataset_is_made_once(TOWNS, [Place("a.yaml")], what="producer").allowed
 
 
 def test_what_nothing_produces_is_doubted_with_advice():
@@ -67,6 +67,6 @@ def test_what_nothing_produces_is_doubted_with_advice():
 
 
 def test_an_output_serves_existing_gold_only():
-    assert output_serves_gold("o", TOWNS, {TOWNS}).allowed
-    assert not output_serves_gold("o", DatasetId("office", Zone.SILVER, "towns"), {TOWNS}).allowed
-    assert output_serves_gold("o", DatasetId("office", Zone.GOLD, "town"), {TOWNS}).hint == "did you mean gold.towns?"
+    assert output_serves_gold("o", TOWNS, known={TOWNS}).allowed
+    assert not output_serves_gold("o", DatasetId("office", Zone.SILVER, "towns"), known={TOWNS}).allowed
+    assert output_serves_gold("o", DatasetId("office", Zone.GOLD, "town"), known={TOWNS}).hint == "did you mean gold.towns?"

@@ -49,9 +49,9 @@ def test_an_unknown_zone_lists_the_five_and_the_nearest():
 
 
 def test_a_folder_named_like_another_zone_contradicts():
-    assert not folder_agrees_with_zone("gold", "raw", "x").allowed
-    assert folder_agrees_with_zone("raw", "raw", "x").allowed
-    assert folder_agrees_with_zone("registers", "raw", "x").allowed
+    assert not folder_agrees_with_zone("gold", "raw", subject="x").allowed
+    assert folder_agrees_with_zone("raw", "raw", subject="x").allowed
+    assert folder_agrees_with_zone("registers", "raw", subject="x").allowed
 
 
 @pytest.mark.parametrize("zone", list(Zone))

@@ -11,7 +11,7 @@ from polyceph.core.policies.nearest import did_you_mean
 SHARED = (Zone.GOLD, Zone.OUTPUT)
 
 
-def read_is_declared(reader: str, target: DatasetId, consumes: Collection[DatasetId]) -> Decision:
+def read_is_declared(reader: str, target: DatasetId, *, consumes: Collection[DatasetId]) -> Decision:
     """Refuse a read of another domain's dataset that the reader's domain.yaml does not declare."""
     if target.domain == reader or target in consumes:
         return Decision(True, "consumption", f"{reader} may read {target}")

@@ -28,17 +28,17 @@ def dataset_has_contract(dataset: DatasetId, *, has_contract: bool, expected_fil
     return Decision(False, "contract", reason, hint=f"write {expected_file}")
 
 
-def dataset_is_classified(classification: str | None, zone: Zone | None, subject: str) -> Decision:
+def dataset_is_classified(classification: str | None, zone: Zone | None, *, subject: str) -> Decision:
     """Refuse an unknown classification, and none at all where the zone needs a contract."""
     if classification is None:
         if zone is not None and not zone.needs_contract:
             return Decision(True, "classification", f"{subject} inherits its classification")
         hint = "add {property: classification, value: …} under customProperties"
         return Decision(False, "classification", f"{subject} has no classification", good=CLASSIFICATIONS, hint=hint)
-    return value_is_known(classification, CLASSIFICATIONS, f"classification of {subject}")
+    return value_is_known(classification, CLASSIFICATIONS, what=f"classification of {subject}")
 
 
-def value_is_known(value: str, known: tuple[str, ...], what: str) -> Decision:
+def value_is_known(value: str, known: tuple[str, ...], *, what: str) -> Decision:
     """Refuse a value that is not in a closed list."""
     if value in known:
         return Decision(True, "known value", f"{what} is {value}")
@@ -56,7 +56,7 @@ def version_is_semantic(version: str, subject: str) -> Decision:
     return Decision(False, "version", reason, hint=f"write version: {suggestion}")
 
 
-def special_category_is_not_public(column: str, personal_data: str | None, classification: str | None) -> Decision:
+def special_category_is_not_public(column: str, personal_data: str | None, *, classification: str | None) -> Decision:
     """Refuse a column of a special category (GDPR art. 9) in a public dataset."""
     if personal_data != PersonalData.SPECIAL_CATEGORY or classification != Classification.PUBLIC:
         return Decision(True, "special category", f"column {column} is not exposed")

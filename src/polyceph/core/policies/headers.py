@@ -39,7 +39,7 @@ def contract_matches_header(contract: Contract, header: Sequence[str]) -> Header
     renamed = _renamed(missing, unexpected)
     missing = [name for name in missing if name not in renamed]
     unexpected = [name for name in unexpected if name not in renamed.values()]
-    problems = (*_lost(contract, missing, renamed), *_surplus(contract, unexpected, doubled))
+    problems = (*_lost(contract, missing, renamed=renamed), *_surplus(contract, unexpected, doubled=doubled))
     verb = "does not keep" if problems else "keeps"
     decision = Decision(not problems, "header", f"the data {verb} the contract of {contract.dataset}")
     return HeaderMatch(decision, tuple(missing), tuple(unexpected), renamed, doubled, problems)
@@ -55,7 +55,7 @@ def _renamed(missing: Sequence[str], unexpected: Sequence[str]) -> dict[str, str
     return pairs
 
 
-def _lost(contract: Contract, missing: Sequence[str], renamed: Mapping[str, str]) -> list[Problem]:
+def _lost(contract: Contract, missing: Sequence[str], *, renamed: Mapping[str, str]) -> list[Problem]:
     places = {column.source_name or column.name: column.place or contract.place for column in contract.columns}
     problems = []
     for name in (*missing, *renamed):
@@ -67,7 +67,7 @@ def _lost(contract: Contract, missing: Sequence[str], renamed: Mapping[str, str]
     return problems
 
 
-def _surplus(contract: Contract, unexpected: Sequence[str], doubled: Sequence[str]) -> list[Problem]:
+def _surplus(contract: Contract, unexpected: Sequence[str], *, doubled: Sequence[str]) -> list[Problem]:
     place = contract.place
     hint = "add it to the contract, or have the source leave it out"
     problems = [

@@ -10,7 +10,7 @@ from polyceph.core.model.place import Place
 from polyceph.core.policies.nearest import did_you_mean
 
 
-def dataset_is_made_once(dataset: DatasetId, places: Sequence[Place], what: str) -> Decision:
+def dataset_is_made_once(dataset: DatasetId, places: Sequence[Place], *, what: str) -> Decision:
     """Refuse a second producer or a second contract (`what`) of the same dataset; `places` are all of them, first to last."""
     if len(places) < 2:
         return Decision(True, "single producer", f"{dataset} has one {what}")
@@ -26,7 +26,7 @@ def dataset_is_produced(dataset: DatasetId, *, is_produced: bool) -> Decision:
     return Decision(False, "produced", f"nothing declared produces {dataset}", hint=f"add {maker}, or a Python asset in defs")
 
 
-def output_serves_gold(output: str, served: DatasetId, known: Collection[DatasetId]) -> Decision:
+def output_serves_gold(output: str, served: DatasetId, *, known: Collection[DatasetId]) -> Decision:
     """Refuse an output of anything but an existing gold dataset of its own domain."""
     gold = tuple(sorted(f"gold.{d.name}" for d in known if d.zone is Zone.GOLD and d.domain == served.domain))
     if served.zone is not Zone.GOLD:

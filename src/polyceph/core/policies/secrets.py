@@ -42,11 +42,13 @@ def holds_no_secret(key: str, value: object) -> Decision:
         return _named_variable(key, text)
     if _URL_WITH_PASSWORD.search(text):
         return _refused(
-            key, "holds an address with a password in it", "leave user:password@ out and give the password by a variable's name"
+            key, "holds an address with a password in it", hint="leave user:password@ out and give the password by a variable's name"
         )
     if _KNOWN_SHAPES.search(text) or _is_literal_secret(key, text):
         name = re.sub(r"[^A-Z0-9]+", "_", key.upper()).strip("_") or "SECRET"
-        return _refused(key, "holds a literal secret", f"write {key}_env: NAME_OF_A_VARIABLE (for example {name}) and set that variable")
+        return _refused(
+            key, "holds a literal secret", hint=f"write {key}_env: NAME_OF_A_VARIABLE (for example {name}) and set that variable"
+        )
     return Decision(True, "secret", f"{key} holds no secret")
 
 
@@ -61,8 +63,10 @@ def _is_literal_secret(key: str, text: str) -> bool:
 def _named_variable(key: str, text: str) -> Decision:
     if _ENV_NAME.fullmatch(text):
         return Decision(True, "secret", f"{key} names a variable")
-    return _refused(key, "must be the name of an environment variable", "write capitals, digits and _ only, for example EDUCATION_PASSWORD")
+    return _refused(
+        key, "must be the name of an environment variable", hint="write capitals, digits and _ only, for example EDUCATION_PASSWORD"
+    )
 
 
-def _refused(key: str, what: str, hint: str) -> Decision:
+def _refused(key: str, what: str, *, hint: str) -> Decision:
     return Decision(False, "secret", f"{key!r} {what} (value not shown)", hint=hint)

@@ -19,7 +19,7 @@ def zone_is_known(zone: str, subject: str) -> Decision:
     return Decision(False, "zone", reason, good=ZONES, hint=did_you_mean(zone, ZONES))
 
 
-def folder_agrees_with_zone(folder: str, zone: str, subject: str) -> Decision:
+def folder_agrees_with_zone(folder: str, zone: str, *, subject: str) -> Decision:
     """Refuse a contract in a folder named like another zone; folders with other names are free."""
     if folder not in ZONES or folder == zone:
         return Decision(True, "zone", f"{subject} stands where its zone says")
