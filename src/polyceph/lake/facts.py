@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.ports import SnapshotRecord
 from polyceph.errors import NotFound
 from polyceph.settings import LakeAddress
@@ -39,6 +39,10 @@ _TABLE = """
 SELECT t.table_id, s.path, s.path_is_relative, t.path, t.path_is_relative, t.begin_snapshot
 FROM {schema}.ducklake_table t JOIN {schema}.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
 WHERE t.end_snapshot IS NULL AND s.schema_name = %s AND t.table_name = %s
+"""
+_NAMES = """
+SELECT t.table_name FROM {schema}.ducklake_table t JOIN {schema}.ducklake_schema s ON s.schema_id = t.schema_id
+WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL AND s.schema_name = %s ORDER BY 1
 """
 _COLUMNS = """
 SELECT column_name, column_id, column_type, nulls_allowed FROM {schema}.ducklake_column
@@ -92,6 +96,11 @@ def table_entry(session: psycopg.Connection[Any], lake: LakeAddress, dataset: Da
     folder = f"{row[1]}{row[3]}" if row[2] and row[4] else f"{dataset.zone}/{dataset.name}/"
     columns = _ask(session, lake, _COLUMNS, row[0])
     return TableEntry(row[0], folder, {c[0]: (c[1], duckdb_type(c[2]), c[3]) for c in columns})
+
+
+def table_entries(session: psycopg.Connection[Any], lake: LakeAddress, zone: Zone) -> list[str]:
+    """Return the names of the tables of a zone, sorted."""
+    return [row[0] for row in _ask(session, lake, _NAMES, zone.value)]
 
 
 def table_facts(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId) -> TableFacts:

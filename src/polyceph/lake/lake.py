@@ -19,13 +19,14 @@ import pyarrow as pa
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
-from polyceph.core.ports import Delivery, LoadReport, Pushdown, SnapshotRecord
+from polyceph.core.ports import ArrowStream, Delivery, LoadReport, Pushdown, SnapshotRecord
 from polyceph.errors import Invalid
 from polyceph.lake.attach import attach_lake
-from polyceph.lake.engine import open_engine
+from polyceph.lake.engine import open_engine, quote
 from polyceph.lake.facts import TableFacts, last_cursor, loaded_snapshot, snapshot_records, table_facts
 from polyceph.lake.load import load_delivery
 from polyceph.lake.locks import TableLock, catalogue_session, table_locks
+from polyceph.lake.replace import replace_table
 from polyceph.lake.types import describe
 from polyceph.settings import LakeAddress
 
@@ -58,6 +59,11 @@ class DomainLake:
         self._engine: duckdb.DuckDBPyConnection | None = None
         self._opening = Lock()
         self._others_attached = False
+
+    @property
+    def temporary(self) -> Path:
+        """Return the folder for staging and spilling on this machine."""
+        return self._limits.temporary
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +119,15 @@ class DomainLake:
         with self._fresh() if isinstance(delivery.rows, Pushdown) else self._cursor() as cursor:
             return load_delivery(cursor, self.own, delivery, contract=contract, commit=commit, temporary=self._limits.temporary)
 
+    def replace(self, dataset: DatasetId, rows: ArrowStream | str, commit: LakeCommit) -> TableFacts:
+        """Put the rows of a SELECT or an Arrow stream in place of a table's content in one commit, or make the table; return its facts.
+
+        A SELECT may read the lakes of others. Raises `Invalid` for a raw dataset or a wrong SELECT.
+        """
+        with self.writing([dataset]) as lock, self._cursor(with_others=True) as cursor:
+            replace_table(cursor, dataset, rows, commit=commit, lock=lock)
+        return self.facts(dataset)
+
     def cursor(self, dataset: DatasetId) -> str | None:
         """Return where the last committed load of a dataset stopped."""
         with catalogue_session(self.own) as session:
@@ -128,7 +143,7 @@ class DomainLake:
         with catalogue_session(self.own) as session:
             facts = table_facts(session, self.own, dataset)
         if facts.rows is None:  # a view has no columns in the catalogue
-            names = ".".join(f'"{part}"' for part in (dataset.domain, dataset.zone.value, dataset.name))
+            names = ".".join(quote(part) for part in (dataset.domain, dataset.zone.value, dataset.name))
             return TableFacts(None, 0, 0, facts.snapshot, tuple(self.columns(f"SELECT * FROM {names}").items()))
         return facts
 
@@ -154,6 +169,12 @@ class DomainLake:
         return open_engine(
             extensions=self._extensions, memory_mb=limits.memory_mb, threads=limits.threads, temporary=limits.temporary / "spill"
         )
+
+    @contextmanager
+    def alone(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection on an engine of its own with the own lake alone: what is attached to it is gone afterwards."""
+        with self._fresh() as engine:
+            yield engine
 
     @contextmanager
     def _fresh(self, commit: LakeCommit | None = None) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import duckdb
 import psycopg
@@ -25,6 +25,10 @@ ZONES = (Zone.RAW, Zone.BRONZE, Zone.SILVER, Zone.GOLD)
 """The zones that are schemas of a lake; outputs are served outside it."""
 INTERNAL = "_polyceph"
 """The schema of polyceph's own table `load`: one row per committed load, kept in the catalogue instead of in files."""
+
+PARQUET = {"compression": "zstd", "compression_level": "1", "version": "2"}
+"""How Parquet is written, by DuckLake and by loads. Measured on 3 million rows of 20 columns: a third of the bytes of DuckLake's default
+(snappy, version 1) in 8 % less processor time; zstd in version 1 takes half as many bytes again and 25 % more time."""
 
 _COMMIT = LakeCommit(author="polyceph", message="Provision the lake", run="provision", code="", door="provision")
 _LOAD_TABLE = """
@@ -114,7 +118,7 @@ def _secure(session: psycopg.Connection[Any], lake: LakeAddress) -> None:
         "owner": sql.Identifier(lake.catalogue.user),
         "reader": sql.Identifier(reader_role(lake)),
     }
-    text = cast("LiteralString", files("polyceph.lake").joinpath("catalogue.sql").read_text(encoding="utf-8"))
+    text = files("polyceph.lake").joinpath("catalogue.sql").read_text(encoding="utf-8")
     session.execute(sql.SQL(text).format(**names))
     for table, columns in _tables(session, lake.metadata_schema).items():
         _secure_table(session, {**names, "table": sql.Identifier(lake.metadata_schema, table)}, table, columns)
@@ -143,7 +147,7 @@ def _secure_table(session: psycopg.Connection[Any], names: Mapping[str, sql.Comp
     if visible:  # without a policy a reader sees no row: views, macros, stamps and files that wait for deletion are not for him
         statements.append(f"CREATE POLICY polyceph_reader ON {{table}} FOR SELECT TO {{reader}} USING ({visible})")
     for statement in statements:
-        session.execute(sql.SQL(cast("LiteralString", statement)).format(**names))
+        session.execute(sql.SQL(statement).format(**names))
 
 
 def _visible_rows(table: str, columns: set[str]) -> str | None:
@@ -194,7 +198,8 @@ def _create_zones(engine: duckdb.DuckDBPyConnection, lake: LakeAddress) -> None:
         engine.execute(f"CREATE SCHEMA IF NOT EXISTS {name}.{quote(schema)}")
     engine.execute(_LOAD_TABLE.format(lake=name))
     engine.execute("COMMIT")
-    engine.execute(f"CALL {name}.set_option('parquet_compression', 'zstd')")
+    for option, value in PARQUET.items():
+        engine.execute(f"CALL {name}.set_option('parquet_{option}', {literal(value)})")
     # Consumers and outside engines read files; they would miss rows kept in the catalogue.
     engine.execute(f"CALL {name}.set_option('data_inlining_row_limit', 0)")
     engine.execute(

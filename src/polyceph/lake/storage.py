@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,13 @@ ORIGINALS = "_originals"
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A finished Parquet file on this machine. `null_counts` by column; `sha256` over its bytes, hexadecimal."""
+    """A finished Parquet file on this machine; `sha256` over its bytes, hexadecimal; what its footer says of each column."""
 
     path: Path
     rows: int
     bytes: int
-    null_counts: dict[str, int]
     sha256: str
+    statistics: Mapping[str, Mapping[str, str]]
 
 
 def is_remote(lake: LakeAddress) -> bool:
