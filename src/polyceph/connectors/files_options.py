@@ -58,4 +58,5 @@ class FilesSource(Options):
         if scheme in ("s3", "s3a"):
             client = {k: v for k, v in (("endpoint_url", self.endpoint), ("region_name", self.region)) if v is not None}
             found |= {"client_kwargs": client} if client else {}
+            found |= {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}}
         return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -68,7 +70,7 @@ class FilePlace:
             Conflict: it changes each time.
             Denied, NotFound, Unavailable: it cannot be read.
         """
-        target = folder / "original"
+        target = folder / f"original{PurePosixPath(file.name).suffix}"
         for _ in range(_ATTEMPTS):
             before = self._state(file.path)
             digest = self._copy(file.path, target)
@@ -80,14 +82,13 @@ class FilePlace:
         parts = PurePosixPath(pattern).parts
         fixed = list(parts[: next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts) - 1)])
         start = "/".join([self.root.rstrip("/") or "", *fixed]) or "/"
-        try:
+        with self._translated(start):
             self.system.invalidate_cache()
-            if not self.system.exists(self.root) and self.is_local:
-                raise NotFound(f"folder {self.shown} does not exist", hint="make it, or correct the source's folder")
+            is_there = not self.is_local or self.system.exists(self.root)
             depth = None if "**" in parts else len(parts) - len(fixed)
-            entries = self.system.find(start, maxdepth=depth, detail=True)
-        except OSError as error:
-            raise self._refused(error, start) from error
+            entries = self.system.find(start, maxdepth=depth, detail=True) if is_there else {}
+        if not is_there:
+            raise NotFound(f"folder {self.shown} does not exist", hint="make it, or correct the source's folder")
         found = [self._found(path, info) for path, info in entries.items()]
         return [f for f in found if _matches(f.name, parts) and self._is_inside(f)]
 
@@ -100,29 +101,28 @@ class FilePlace:
         return not self.is_local or Path(file.path).resolve().is_relative_to(Path(self.root).resolve())
 
     def _state(self, path: str) -> str:
-        try:
+        with self._translated(path):
             self.system.invalidate_cache()
             return _state(self.system.info(path))
-        except OSError as error:
-            raise self._refused(error, path) from error
 
     def _copy(self, path: str, target: Path | None) -> str:
         digest = hashlib.sha256()
-        try:
-            with self.system.open(path, "rb") as source:
-                if target is None:
-                    while block := source.read(_BLOCK):
-                        digest.update(block)
-                    return digest.hexdigest()
-                with target.open("wb") as sink:
-                    while block := source.read(_BLOCK):
-                        digest.update(block)
-                        sink.write(block)
-        except OSError as error:
-            raise self._refused(error, path) from error
+        sink = target.open("wb") if target is not None else nullcontext()
+        with self._translated(path), self.system.open(path, "rb") as source, sink as copy:
+            while block := source.read(_BLOCK):
+                digest.update(block)
+                if copy is not None:
+                    copy.write(block)
         return digest.hexdigest()
 
-    def _refused(self, error: OSError, path: str) -> NotFound | Denied | Unavailable:
+    @contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # each fsspec backend raises errors of its own library
+            raise self._refused(error, path) from error
+
+    def _refused(self, error: Exception, path: str) -> NotFound | Denied | Unavailable:
         name = path.removeprefix(self.root).lstrip("/") or self.shown
         if isinstance(error, FileNotFoundError):
             return NotFound(f"{name} is not there any more, or {self.shown} does not exist")

@@ -73,10 +73,12 @@ def find_dialect(
         sample = file.read(_SAMPLE_CHARACTERS)
         is_whole = not file.read(1)
     readings: list[_Reading] = []
-    for group in _dialects(encoding, dataset):
+    for group in _dialects(encoding, dataset, sample):
         readings += [_read(sample, dialect, columns, dataset=dataset, is_whole=is_whole) for dialect in group]
         if any(reading.rank(len(columns))[0] > 1 for reading in readings):
             break
+        if group[0].quote != '"' or group[0].escape is not None or not _may_be_escaped(sample, dataset):
+            _refuse_broken_quotes(readings, columns)
     best = max(reading.rank(len(columns)) for reading in readings)
     chosen = [reading for reading in readings if reading.rank(len(columns)) == best]
     if best[0] == 0:
@@ -93,14 +95,27 @@ def find_dialect(
     return first.dialect, first.header
 
 
-def _dialects(encoding: str, dataset: FilesDataset) -> Iterator[list[Dialect]]:
+def _dialects(encoding: str, dataset: FilesDataset, sample: str) -> Iterator[list[Dialect]]:
     """Yield groups of dialects; a later group counts only when an earlier one finds nothing."""
     delimiters = (dataset.delimiter,) if dataset.delimiter else ("\t",) if dataset.format == "tsv" else _DELIMITERS
     quotes = _QUOTES if dataset.quote is None else (dataset.quote,)
-    escapes = (None, "\\") if dataset.escape is None else (dataset.escape,)
     for quote in quotes:
+        escapes = (None, "\\") if _may_be_escaped(sample, dataset, quote) else (dataset.escape,)
         for escape in escapes:
             yield [Dialect(encoding, delimiter, quote, escape, dataset.comment) for delimiter in delimiters]
+
+
+def _may_be_escaped(sample: str, dataset: FilesDataset, quote: str = '"') -> bool:
+    return dataset.escape is None and bool(quote) and f"\\{quote}" in sample
+
+
+def _refuse_broken_quotes(readings: list[_Reading], columns: tuple[Column, ...]) -> None:
+    """Refuse a text whose header fits and whose quotes are broken further down; reading it without quotes would keep them as data."""
+    for reading in readings:
+        if reading.failure and reading.header and reading.header.match.is_full(len(columns)) and reading.header.rows:
+            line = reading.rows[-1][0] + 1
+            problem = Problem(f"the quotes are broken in this record or behind it: {reading.failure}", line=line)
+            raise Invalid("the quotes of the text cannot be read", problems=[problem], hint="correct it, or declare quote and escape")
 
 
 def _read(sample: str, dialect: Dialect, columns: tuple[Column, ...], *, dataset: FilesDataset, is_whole: bool) -> _Reading:

@@ -75,43 +75,54 @@ def match_header(cells: Sequence[str], columns: tuple[Column, ...], dataset: Fil
     return Match(positions, surplus, tuple(i for i in by_folding if i in positions))
 
 
-def find_header(rows: Sequence[Row], columns: tuple[Column, ...], dataset: FilesDataset) -> Header | None:
-    """Return the declared header, or the first row (or two rows) that hold every promised column, or the best partial one, or none."""
+def find_header(
+    rows: Sequence[Row], columns: tuple[Column, ...], dataset: FilesDataset, *, unmerged: Sequence[Row] | None = None
+) -> Header | None:
+    """Return the declared header, or the first row (or two rows) that hold every promised column, or the best partial one, or none.
+
+    `unmerged` are the same rows with the text of merged cells in each of their cells; without it an empty cell in the upper row of
+    a header continues the one to its left.
+    """
+    joint = rows if unmerged is None else unmerged
     declared = dataset.header_rows()
     if declared is not None:
-        return _declared(rows, declared, columns, dataset)
+        chosen = rows if declared[0] == declared[1] else joint
+        return _declared(chosen, declared, columns, dataset=dataset, is_unmerged=unmerged is not None)
     if dataset.header == "none":
         return no_header(rows, columns)
     found = [_header(rows[i : i + 1], columns, dataset) for i in range(min(len(rows), SEARCHED_ROWS))]
     full = next((h for h in found if h.match.is_full(len(columns))), None)
     if full is not None:
         return full
-    pairs = [_header(rows[i : i + 2], columns, dataset) for i in range(min(len(rows), SEARCHED_ROWS) - 1)]
+    is_unmerged = unmerged is not None
+    pairs = [_header(joint[i : i + 2], columns, dataset, is_unmerged=is_unmerged) for i in range(min(len(rows), SEARCHED_ROWS) - 1)]
     full = next((h for h in pairs if h.match.is_full(len(columns))), None)
     best = full or max(found, key=lambda h: len(h.match.positions), default=None)
     return best if best is not None and best.match.positions else None
 
 
-def _declared(rows: Sequence[Row], declared: tuple[int, int], columns: tuple[Column, ...], dataset: FilesDataset) -> Header:
+def _declared(
+    rows: Sequence[Row], declared: tuple[int, int], columns: tuple[Column, ...], *, dataset: FilesDataset, is_unmerged: bool
+) -> Header:
     chosen = [row for row in rows if declared[0] <= row[0] <= declared[1]]
     if not chosen:
         raise Invalid(f"the header is declared in row {declared[0]}, which is not there or empty")
-    header = _header(chosen, columns, dataset)
+    header = _header(chosen, columns, dataset, is_unmerged=is_unmerged)
     return Header(declared, header.cells, header.match)
 
 
-def _header(rows: Sequence[Row], columns: tuple[Column, ...], dataset: FilesDataset) -> Header:
-    cells = joined([cells for _, cells in rows])
+def _header(rows: Sequence[Row], columns: tuple[Column, ...], dataset: FilesDataset, *, is_unmerged: bool = False) -> Header:
+    cells = joined([cells for _, cells in rows], is_unmerged=is_unmerged)
     return Header((rows[0][0], rows[-1][0]), cells, match_header(cells, columns, dataset))
 
 
-def joined(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Join the rows of a header column by column; an empty cell of an upper row continues the one to its left (a merged cell)."""
+def joined(rows: Sequence[Sequence[str]], *, is_unmerged: bool = False) -> list[str]:
+    """Join the rows of a header column by column; unless merged cells are filled already, an empty upper cell continues its left one."""
     if len(rows) == 1:
         return [_one_line(cell) for cell in rows[0]]
     width = max(len(row) for row in rows)
     filled = [[*row, *[""] * (width - len(row))] for row in rows]
-    for row in filled[:-1]:
+    for row in [] if is_unmerged else filled[:-1]:
         for i in range(1, width):
             row[i] = row[i] or row[i - 1]
     parts = [[_one_line(row[i]) for row in filled] for i in range(width)]
@@ -167,10 +178,15 @@ def check_header(header: Header, columns: tuple[Column, ...], where: dict[str, A
         name = header.cells[i] or f"number {i + 1}, without a header,"
         doubled = name in [header.cells[p] for p in header.match.positions.values()]
         text = f"column {name} stands there twice" if doubled else f"column {name} is not in the contract"
-        findings.wrong(text, where, value=header.cells[i] or None, hint="add it to the contract or to ignore_columns")
-    for index in header.match.folded:
-        text = f"column {columns[index].name} was found under a header that differs in case, accents or spaces"
-        findings.note("header", text, header.cells[header.match.positions[index]])
+        findings.wrong(
+            text,
+            where,
+            value=header.cells[i] or None,
+            hint='add it to the contract or to ignore_columns ("" stands for columns without a header)',
+        )
+    if header.match.folded:
+        pairs = [f"{columns[i].name}: {header.cells[header.match.positions[i]]}" for i in header.match.folded]
+        findings.note("header", "columns were found under headers that differ in case, accents or spaces", "; ".join(pairs))
 
 
 def refuse_without_header(rows: Sequence[Row], columns: tuple[Column, ...]) -> Invalid:

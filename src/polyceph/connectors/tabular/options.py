@@ -47,7 +47,9 @@ class FilesDataset(Options):
     true_values: tuple[str, ...] = Field(default=(), description="texts that mean true")
     false_values: tuple[str, ...] = Field(default=(), description="texts that mean false")
     null_values: tuple[str, ...] = Field(default=(), description="texts that mean nothing, besides the empty cell")
-    ignore_columns: tuple[str, ...] = Field(default=(), description="columns of the file that are left out on purpose")
+    ignore_columns: tuple[str, ...] = Field(
+        default=(), description='columns of the file that are left out on purpose; "" stands for those without a header'
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

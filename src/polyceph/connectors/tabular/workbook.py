@@ -63,7 +63,7 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
         name = _sheet_name(book, dataset, findings)
         sheet = _loaded(lambda: book.get_sheet_by_name(name), findings)
         _check_area(sheet, findings)
-        merged = sheet.merged_cell_ranges or []
+        merged = sheet.merged_cell_ranges
         values = _loaded(lambda: sheet.to_python(skip_empty_area=True), findings)
         start = sheet.start or (0, 0)
     errors = _error_cells(path, name)
@@ -80,11 +80,22 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
 
 def _opened(path: Path, findings: Findings) -> Any:
     try:
-        return calamine.load_workbook(str(path))
+        return _by_content(path)
     except calamine.PasswordError as error:
         raise Invalid(f"{findings.file} is protected by a password", hint="save it without a password") from error
     except (calamine.CalamineError, OSError, ValueError) as error:
         raise Invalid(f"{findings.file} is no workbook that can be opened: {_first(error)}", hint="save it anew as .xlsx") from error
+
+
+def _by_content(path: Path) -> Any:
+    """Open by content, so that an XLS called .xlsx opens too; by name what the content does not tell, an encrypted file."""
+    try:
+        with path.open("rb") as file:
+            return calamine.load_workbook(file)
+    except calamine.PasswordError:
+        raise
+    except (calamine.CalamineError, OSError, ValueError):
+        return calamine.load_workbook(str(path))
 
 
 def _loaded(action: Callable[[], Any], findings: Findings) -> Any:
@@ -157,16 +168,14 @@ def _until_blank(rows: Grid, begin: int, end: int) -> Grid:
     return kept
 
 
-def _header(table: _Table, merged: list[Any], columns: tuple[Column, ...], dataset: FilesDataset, findings: Findings) -> Header:
+def _header(table: _Table, merged: list[Any] | None, columns: tuple[Column, ...], dataset: FilesDataset, findings: Findings) -> Header:
     rows = [(number, row) for number, row in table.rows if number > dataset.skip_rows]
     top = [(number, [shown(value) for value in row]) for number, row in rows[: SEARCHED_ROWS + dataset.skip_rows]]
     filled = [row for row in top if any(cell.strip() for cell in row[1])]
     if not filled:
         raise Invalid(f"{findings.file}, sheet {table.sheet} holds no row")
-    declared = dataset.header_rows()
-    if declared is not None and declared[0] != declared[1]:
-        filled = [(number, _filled_merges(table, number, cells, merged, below=declared[1])) for number, cells in filled]
-    header = find_header(filled, columns, dataset)
+    unmerged = None if merged is None else [(number, _unmerged(table, number, cells, merged)) for number, cells in filled]
+    header = find_header(filled, columns, dataset, unmerged=unmerged)
     if header is None and looks_like_data(filled[0][1], columns):
         header = no_header(filled, columns)
     if header is None:
@@ -181,12 +190,12 @@ def _header(table: _Table, merged: list[Any], columns: tuple[Column, ...], datas
     return header
 
 
-def _filled_merges(table: _Table, number: int, cells: list[str], merged: list[Any], *, below: int) -> list[str]:
-    """Give every cell of a merged range in the header the text of its first cell, downwards too."""
+def _unmerged(table: _Table, number: int, cells: list[str], merged: list[Any]) -> list[str]:
+    """Give every cell of a merged range the text of its first cell."""
     made = list(cells)
     for (top, left), (bottom, right) in merged:
         at = left + 1 - table.first_column
-        if not top + 1 <= number <= min(bottom + 1, below) or not 0 <= at < len(made):
+        if not top + 1 <= number <= bottom + 1 or not 0 <= at < len(made):
             continue
         first = next((row for row_number, row in table.rows if row_number == top + 1), None)
         text = shown(first[at]) if first is not None else ""

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     _limit(job["memory_mb"], job["seconds"], job["disk_mb"])
     findings = Findings(job["name"])
     try:
-        rows = _read(job, folder, findings)
+        rows = read_job(job, folder, findings)
         report = {"rows": rows, "notes": [asdict(note) for note in findings.notes]}
     except MemoryError:
         return OUT_OF_MEMORY
@@ -55,15 +55,22 @@ def _limit(memory_mb: int, seconds: int, disk_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _read(job: dict[str, Any], folder: Path, findings: Findings) -> int:
+def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
+    """Read the file of a job into `rows.arrow` in `folder` and return the number of rows.
+
+    Raises:
+        Invalid, NotFound: the file is refused.
+    """
     columns = tuple(Column(**column) for column in job["columns"])
     dataset = FilesDataset.model_validate(job["options"])
     path = _unpacked(Path(job["path"]), dataset, folder)
     portions, locate = _portions(path, job["format"], columns, dataset, findings)
     spool = Spool(folder / "texts.arrow", columns)
     spool.write(portions, dataset)
+    before = findings.count
     formats = decide(spool, dataset, findings)
-    findings.check()
+    if findings.count > before:
+        findings.check()
     conversion = Conversion(spool, formats, dataset, locate, findings)
     rows = 0
     with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, conversion.schema()) as writer:
