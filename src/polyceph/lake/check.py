@@ -68,7 +68,8 @@ def repeated_values(connection: duckdb.DuckDBPyConnection, staged: StagedRows, c
     keys = unique_keys(contract)
     if not keys:
         return []
-    counts = ", ".join(_repeated(key, staged) for key in keys)
+    whole = frozenset(c.name for c in contract.columns if c.logical_type == "integer")
+    counts = ", ".join(_repeated(key, staged, whole) for key in keys)
     row = connection.execute(f"SELECT {counts} FROM {staged.table}").fetchone() or ()
     problems = []
     for key, count in zip(keys, row, strict=True):
@@ -92,10 +93,10 @@ def is_required(column: Column) -> bool:
     return column.required or column.primary_key
 
 
-def _repeated(names: tuple[str, ...], staged: StagedRows) -> str:
+def _repeated(names: tuple[str, ...], staged: StagedRows, whole: frozenset[str]) -> str:
     """Return the SQL that counts repetitions: whole numbers that lie close together by a bit each (5 times faster), else by hashing."""
     key = _key(names)
-    span = _span(names[0], staged) if len(names) == 1 else None
+    span = _span(names[0], staged) if len(names) == 1 and names[0] in whole else None  # texts of digits have such statistics too
     if span is None or span[1] - span[0] > _BITS_PER_ROW * staged.rows:
         return f"count({key}) - count(DISTINCT {key})"
     return f"count({key}) - coalesce(bit_count(bitstring_agg({key}, {span[0]}, {span[1]})), 0)"
