@@ -10,7 +10,7 @@ from typing import ClassVar
 from polyceph.connectors.files_options import FilesSource
 from polyceph.connectors.files_places import FoundFile, place_of
 from polyceph.connectors.tabular.options import FilesDataset, Format, reading_digest
-from polyceph.connectors.tabular.reading import read_file
+from polyceph.connectors.tabular.reading import SourceFile, read_file
 from polyceph.connectors.validation import validated
 from polyceph.sdk import Delivery, Demand, Invalid, Options, Original, Problem
 
@@ -78,15 +78,9 @@ class FilesConnector:
     def _delivery(self, demand: Demand, file: FoundFile, original: Original, *, key: str, cursor: str | None) -> Delivery:
         dataset = validated(FilesDataset, demand.options, f"options of {demand.dataset}")
         kind, dataset = _kind(file, dataset)
-        reading = read_file(
-            original.path,
-            file.name,
-            kind,
-            columns=demand.contract.columns,
-            dataset=dataset,
-            folder=original.path.parent,
-            limits=self._source.limits(),
-        )
+        source = SourceFile(original.path, file.name, kind)
+        folder, limits = original.path.parent, self._source.limits()
+        reading = read_file(source, demand.contract.columns, dataset=dataset, folder=folder, limits=limits)
         return Delivery(key, reading.rows, cursor, (original,), reading.notes, file.name)
 
 

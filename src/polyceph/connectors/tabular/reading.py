@@ -55,10 +55,17 @@ class Reading:
     notes: tuple[Note, ...]
 
 
-def read_file(
-    path: Path, name: str, kind: Format, *, columns: tuple[Column, ...], dataset: FilesDataset, folder: Path, limits: Limits
-) -> Reading:
-    """Read `path`, which people know as `name`, into `folder`.
+@dataclass(frozen=True)
+class SourceFile:
+    """A private copy of a file, the name people know it by, and its format."""
+
+    path: Path
+    name: str
+    kind: Format
+
+
+def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDataset, folder: Path, limits: Limits) -> Reading:
+    """Read a file into `folder`.
 
     Raises:
         Invalid: the file does not keep the contract or cannot be read; every problem names a line or a cell.
@@ -66,19 +73,20 @@ def read_file(
         Unavailable: the process could not be started.
     """
     job = folder / "job.json"
-    promised = [{k: v for k, v in asdict(c).items() if k in ("name", "logical_type", "physical_type", "source_name")} for c in columns]
-    job.write_text(
-        json.dumps(
-            {"path": str(path), "name": name, "format": kind, "columns": promised, "options": dataset.model_dump(mode="json")}
-            | {"memory_mb": limits.memory_mb, "seconds": limits.seconds, "disk_mb": limits.disk_mb}
-        ),
-        encoding="utf-8",
-    )
-    _run(job, name, limits)
+    job.write_text(json.dumps(job_of(file, columns, dataset) | asdict(limits)), encoding="utf-8")
+    _run(job, file.name, limits)
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     if "error" in report:
         raise _raised(report)
     return Reading(StoredRows(folder / "rows.arrow"), report["rows"], tuple(Note(**note) for note in report["notes"]))
+
+
+def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset) -> dict[str, Any]:
+    """Return what the process needs to know, ready for JSON."""
+    wanted = ("name", "logical_type", "physical_type", "source_name")
+    promised = [{key: getattr(column, key) for key in wanted} for column in columns]
+    options = dataset.model_dump(mode="json")
+    return {"path": str(file.path), "name": file.name, "format": file.kind, "columns": promised, "options": options}
 
 
 def _run(job: Path, name: str, limits: Limits) -> None:

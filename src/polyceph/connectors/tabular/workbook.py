@@ -70,7 +70,7 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
     table = _table(name, values, start, dataset)
     header = _header(table, merged, columns, dataset, findings)
     body = _body(table, header, dataset, findings)
-    header = _without_empty(header, body, findings)
+    header = _without_empty(_below_merges(header, body, merged or [], table), body, findings)
     check_header(header, columns, table.place(header.last_row or 1), findings)
     _refuse_errors(errors, table, header, body, findings)
     findings.check()
@@ -225,6 +225,24 @@ def _body(table: _Table, header: Header, dataset: FilesDataset, findings: Findin
     if total is not None:
         findings.note("total", f"the last row that looks like a total is row {total}; it is kept", f"row {total}")
     return body
+
+
+def _below_merges(header: Header, body: Grid, merged: list[Any], table: _Table) -> Header:
+    """Move a header that is merged over several columns to the only one of them that holds values."""
+    if header.rows is None:
+        return header
+    positions = dict(header.match.positions)
+    surplus = list(header.match.surplus)
+    for (top, left), (bottom, right) in merged:
+        at, end = left + 1 - table.first_column, right + 1 - table.first_column
+        if not top + 1 <= header.last_row <= bottom + 1 or not 0 <= at < end < len(header.cells):
+            continue
+        filled = [i for i in range(at, end + 1) if any(row[i] != "" for _, row in body)]
+        owner = next((index for index, position in positions.items() if position == at), None)
+        if owner is not None and len(filled) == 1 and filled[0] in surplus:
+            positions[owner] = filled[0]
+            surplus.remove(filled[0])
+    return Header(header.rows, header.cells, Match(positions, tuple(surplus), header.match.folded))
 
 
 def _without_empty(header: Header, body: Grid, findings: Findings) -> Header:
