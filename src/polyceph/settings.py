@@ -91,6 +91,7 @@ class LimitSettings(BaseModel):
     process_memory_mb: int = Field(default=4096, ge=512, description="address space a domain process may fill with data")
     duckdb_memory_mb: int = Field(default=1024, ge=128)
     duckdb_threads: int = Field(default=2, ge=1)
+    load_seconds: int = Field(default=90, ge=1, description="time a domain's code may take to load before its process is ended")
     orphan_grace_hours: int = Field(default=24, ge=0, description="age at which files of killed loads are removed")
 
 

@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 from polyceph.bootstrap.declared import OUTPUT_DATABASE, lake_address
 from polyceph.bootstrap.domain import DomainRuntime, connection_arguments
 from polyceph.core.model.commit import LakeCommit
-from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.errors import NotFound
 from polyceph.lake.attach import attach_lake
 from polyceph.lake.engine import configuration, install_extensions, prepare, quote
+from polyceph.lake.files import to_file
 from polyceph.lake.lake import DomainLake, EngineLimits
-from polyceph.lake.outputs import OutputReport, to_file, to_postgres
+from polyceph.lake.maintenance import Keep, MaintenanceReport, maintain
+from polyceph.lake.outputs import OutputReport, to_postgres
 from polyceph.lake.stamp import stamp_environment
 from polyceph.settings import LakeAddress, Settings
 
@@ -80,15 +82,21 @@ def parquet(path: Path) -> pa.RecordBatchReader:
 
 
 def serve_table(runtime: DomainRuntime, dataset: DatasetId, table: str, commit: LakeCommit) -> OutputReport:
-    """Serve a dataset as a table of the domain's schema in the output database."""
+    """Serve a dataset as a table of the domain's schema in the output database, described by the output's contract."""
     target = runtime.process.address(OUTPUT_DATABASE)
-    return to_postgres(runtime.lake, dataset, target, schema=runtime.domain.name, table=table, commit=commit)
+    contract = runtime.domain.contracts.get(DatasetId(runtime.domain.name, Zone.OUTPUT, table))
+    return to_postgres(runtime.lake, dataset, target, schema=runtime.domain.name, table=table, commit=commit, contract=contract)
 
 
 def serve_file(runtime: DomainRuntime, dataset: DatasetId, name: str, commit: LakeCommit) -> OutputReport:
     """Serve a dataset as a file in the domain's outputs folder; the format is the name's extension."""
     path = runtime.state / "outputs" / runtime.domain.name / name
-    return to_file(runtime.lake, dataset, path, format=path.suffix.removeprefix("."), commit=commit)
+    return to_file(runtime.lake, dataset, path, file_format=path.suffix.removeprefix("."), commit=commit)
+
+
+def maintain_lake(runtime: DomainRuntime, commit: LakeCommit) -> MaintenanceReport:
+    """Clean up after killed loads once their files are older than the grace time, and merge small files."""
+    return maintain(runtime.lake, commit, keep=Keep(grace_hours=runtime.settings.limits.orphan_grace_hours))
 
 
 def output_query(runtime: DomainRuntime, sql: str, parameters: list[object]) -> pa.Table:

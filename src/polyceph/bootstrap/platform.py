@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -22,14 +24,13 @@ from polyceph.core.usecases import evidence, runs
 from polyceph.core.usecases import federation as federation_usecases
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake
-from polyceph.lake.outputs import served_file, served_table
 from polyceph.lake.provision import provision_lake
 from polyceph.settings import PostgresAddress, Settings
-from polyceph.store.connection import engine
+from polyceph.store.connection import connect, engine
 from polyceph.store.migrate import migrate
 from polyceph.store.queries import PostgresQueries
 from polyceph.store.secrets import domain_environment, role_passwords
-from polyceph.store.server import Server, StoreAddresses, domain_role, provision, joined_server, running_server
+from polyceph.store.server import Server, StoreAddresses, domain_role, joined_server, provision, running_server
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "POLYCEPH_ENVIRONMENT", "POLYCEPH_SHARED_DATA", "SSL_CERT_FILE")
@@ -103,9 +104,16 @@ class Platform:
 
     def served(self, dataset: DatasetId) -> Mapping[str, object] | None:
         """Return rows and address of an output as it is served now, None when it is not."""
-        return served_file(self.settings.state() / "outputs" / dataset.domain, dataset.name) or served_table(
-            self.addresses.output(dataset.domain), schema=dataset.domain, table=dataset.name
-        )
+        files = sorted((self.settings.state() / "outputs" / dataset.domain).glob(f"{dataset.name}.*.json"))
+        if files:
+            facts = json.loads(files[0].read_text(encoding="utf-8"))
+            return {"rows": facts["rows"], "address": str(files[0].with_suffix(""))}
+        address = self.addresses.output(dataset.domain)
+        with connect(address) as session:
+            if session.execute("SELECT to_regclass(%s)", [f'"{dataset.domain}"."{dataset.name}"']).fetchone() == (None,):
+                return None
+            count = session.execute(SQL("SELECT count(*) FROM {}").format(Identifier(dataset.domain, dataset.name))).fetchone()
+        return {"rows": count[0] if count else 0, "address": f"{address.shown()}/{dataset.domain}.{dataset.name}"}
 
     def request_run(self, run: str, domain: str, datasets: tuple[DatasetId, ...]) -> None:
         """Keep who asked for a run."""

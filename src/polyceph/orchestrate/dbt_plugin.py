@@ -13,7 +13,7 @@ from polyceph.bootstrap import lakes
 from polyceph.bootstrap.domain import current_domain
 
 
-class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb ships no types
+class Plugin(BasePlugin):
     """Attaches the domain's lake, and read-only those it consumes, to dbt's DuckDB."""
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:  # noqa: ARG002  dbt's signature

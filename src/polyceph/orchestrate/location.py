@@ -3,8 +3,11 @@
 The code server imports this module in the domain's own process and environment.
 """
 
+import faulthandler
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,10 @@ from dagster_shared.serdes.objects.package_entry import json_for_all_components
 from polyceph.bootstrap.domain import DomainRuntime, current_domain
 from polyceph.errors import Invalid, PolycephError
 from polyceph.orchestrate.datasets import described, is_described
+from polyceph.orchestrate.housekeeping import housekeeping
 from polyceph.orchestrate.resources import Lake, Postgres
 from polyceph.orchestrate.rules import refuse_what_breaks_rules
+from polyceph.settings import Settings
 
 _COMPONENTS = "polyceph.orchestrate.components"
 
@@ -27,7 +32,21 @@ _COMPONENTS = "polyceph.orchestrate.components"
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return everything the domain declares; an error names the file to edit."""
-    return load(current_domain())
+    with _limited(Settings().limits.load_seconds):
+        return load(current_domain())
+
+
+@contextmanager
+def _limited(seconds: int) -> Iterator[None]:
+    """End this process, with the stack in its log, when the block takes longer: code that loops must not keep others waiting.
+
+    A signal would only reach the main thread, and code servers load in another.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def load(runtime: DomainRuntime) -> dg.Definitions:
@@ -37,7 +56,7 @@ def load(runtime: DomainRuntime) -> dg.Definitions:
     return dg.Definitions(
         assets=[_told(one, runtime) for one in found.assets or []],
         asset_checks=found.asset_checks,
-        schedules=found.schedules,
+        schedules=[*(found.schedules or []), housekeeping(runtime)],
         sensors=found.sensors,
         jobs=found.jobs,
         loggers=found.loggers,

@@ -99,8 +99,7 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     own = {**os.environ, **instance.instance_environment(home, platform.dagster)}
     port = settings.web.port or _free_port(settings.web.host)
     address = f"http://{settings.web.host}:{port}"
-    for name in started:
-        supervisor.wait_ready(_location(name))
+    _wait_for_code(supervisor, started, settings.limits.load_seconds, left_out)
     heard("webserver and daemon")
     python, logs = Path(sys.executable), state / "logs"
     web = instance.webserver_command(python, workspace, host=settings.web.host, port=port)
@@ -126,6 +125,16 @@ def _code_server(platform: Platform, name: str, path: Path, home: Path) -> Servi
         lambda: _accepts(path),
         settings.limits.process_memory_mb,
     )
+
+
+def _wait_for_code(supervisor: Supervisor, started: list[str], seconds: float, left_out: dict[str, str]) -> None:
+    """Wait until each code server has loaded its code or given up; one that cannot is named and goes on being tried."""
+    end = time.monotonic() + seconds
+    for name in started:
+        try:
+            supervisor.wait_ready(_location(name), seconds=max(1.0, end - time.monotonic()))
+        except Unavailable as error:
+            left_out[name] = str(error)
 
 
 def _location(domain: str) -> str:

@@ -1,0 +1,57 @@
+"""Federations that run for real: their folders, their processes, and commands as people type them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Answer = Callable[[subprocess.CompletedProcess[str]], Any]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Return a folder that the database's account may enter, gone at the end."""
+    made = Path(tempfile.mkdtemp(prefix="polyceph-e2e-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def polyceph(folder: Path) -> Iterator[Command]:
+    """Return a function that runs the command `polyceph` on the federation in `folder`; what it started is stopped at the end."""
+
+    def run(*arguments: str, seconds: float = 280, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "polyceph.cli", "--federation", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env={**os.environ, "POLYCEPH_WEB__PORT": "0", **environment},
+        )
+
+    yield run
+    run("down")
+
+
+@pytest.fixture(scope="session")
+def answer() -> Answer:
+    """Return a function that gives the JSON document a command printed, and fails with all it said when it printed none."""
+
+    def read(done: subprocess.CompletedProcess[str]) -> Any:
+        try:
+            return json.loads(done.stdout)
+        except json.JSONDecodeError:
+            pytest.fail(f"exit {done.returncode}, no JSON:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+
+    return read
