@@ -150,7 +150,7 @@ def _write_rows(sheet: Worksheet, reader: pa.RecordBatchReader, formats: dict[st
 def _write_cell(sheet: Worksheet, cell: tuple[int, int], value: object, formats: dict[str, Format]) -> None:
     if isinstance(value, bool):
         sheet.write_boolean(*cell, value)
-    elif isinstance(value, int | float | Decimal) and math.isfinite(value) and abs(value) < _EXCEL_EXACT:
+    elif isinstance(value, int | float | Decimal) and math.isfinite(value) and -_EXCEL_EXACT < value < _EXCEL_EXACT:
         sheet.write_number(*cell, float(value))
     elif isinstance(value, dt.datetime) and value.year >= _EXCEL_FIRST_YEAR:
         sheet.write_datetime(*cell, value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value, formats["time"])

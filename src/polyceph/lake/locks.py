@@ -42,7 +42,10 @@ def table_locks(lake: LakeAddress, tables: Sequence[str], *, wait_seconds: float
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [f"{max(1, int(wait_seconds * 1000))}ms"])
         for name in names:
             _lock(connection, lake, name)
-        yield TableLock(connection, names)
+        try:
+            yield TableLock(connection, names)
+        except psycopg.OperationalError as error:
+            raise Conflict(f"the lock on {', '.join(names)} was lost; nothing was committed", hint="run it again") from error
 
 
 @contextmanager

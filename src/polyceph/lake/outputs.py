@@ -78,9 +78,16 @@ def to_postgres(
 def _session(target: PostgresAddress, schema: str, table: str) -> Iterator[psycopg.Connection[Any]]:
     """Open the target and hold the lock of this output, so that two runs never share a staging table."""
     word = target.password.get_secret_value()
-    place = {"host": target.host, "port": target.port, "dbname": target.database, "user": target.user}
     try:
-        session = psycopg.connect(**place, password=word, autocommit=True, application_name="polyceph output")
+        session = psycopg.connect(
+            host=target.host,
+            port=target.port,
+            dbname=target.database,
+            user=target.user,
+            password=word,
+            autocommit=True,
+            application_name="polyceph output",
+        )
     except psycopg.OperationalError as error:
         raise Unavailable(f"the output database {target.shown()} does not answer", hint="is PostgreSQL up?") from error
     try:

@@ -46,15 +46,19 @@ def _differences(contract: Contract, entry: TableEntry, required: set[str]) -> l
     for name, kind in promised.items():
         if name in INTERNAL_COLUMNS:
             continue
-        _, loaded, nullable = entry.columns.get(name, (0, kind, True))
-        message = ""
-        if not _same(loaded, kind):
-            message = f"the column is loaded as {loaded} and now promised as {kind}"
-        elif name in required and nullable:
-            message = "the column is now required and rows already loaded may lack it"
+        message = _difference(kind, entry.columns.get(name), is_required=name in required)
         if message:
             problems.append(Problem(message, file=contract.place.file, place=f"column {name}"))
     return problems
+
+
+def _difference(promised: str, loaded: tuple[int, str, bool] | None, *, is_required: bool) -> str:
+    if loaded is None:
+        return "the column is new and required; rows already loaded lack it" if is_required else ""
+    _, kind, nullable = loaded
+    if not _same(kind, promised):
+        return f"the column is loaded as {kind} and now promised as {promised}"
+    return "the column is now required; rows already loaded may lack it" if is_required and nullable else ""
 
 
 def _same(loaded: str, promised: str) -> bool:

@@ -147,6 +147,8 @@ def _cast(source: str, target: str) -> Cast | None:
         return Cast.NONE
     if _is_lossless(source, target):
         return Cast.LOSSLESS
+    if not _is_scalar(source) and target != "JSON":
+        return None
     return Cast.CHECKED if _is_castable(source, target) else None
 
 

@@ -1,0 +1,97 @@
+"""Two lakes on the session's server: `meuse` produces, `sambre` consumes what the tests declare."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from polyceph.core.model.classification import Classification
+from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.contract import Column, Contract
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.place import Place
+from polyceph.lake.engine import install_extensions
+from polyceph.lake.lake import DomainLake, EngineLimits
+from polyceph.lake.provision import provision_lake
+from polyceph.settings import LakeAddress, ObjectStorage, PostgresAddress
+
+COMMIT = LakeCommit("anne.dupont", "Monthly load", "run-1", "c0ffee", {"meuse.raw.pupils": "1.0.0"})
+
+
+@dataclass
+class World:
+    """A database with the lakes of two domains and the ways to open them."""
+
+    admin: PostgresAddress
+    folder: Path
+    extensions: Path
+    opened: list[DomainLake] = field(default_factory=list)
+
+    def address(self, domain: str, *, as_domain: str | None = None, root: str | None = None) -> LakeAddress:
+        """Return the lake of a domain, entered as its own role or as the role of another domain."""
+        role = as_domain or domain
+        catalogue = self.admin.as_role(f"domain_{role}", SecretStr(f"{role}'s word"))
+        path = f"{root or self.folder / 'lakes'}/{domain}"
+        return LakeAddress(domain=domain, catalogue=catalogue, metadata_schema=f"lake_{domain}", data_path=path, storage=ObjectStorage())
+
+    def lake(self, domain: str = "meuse", *, others: tuple[str, ...] = ()) -> DomainLake:
+        """Return a new handle on a domain's lake, closed with the world."""
+        limits = EngineLimits(memory_mb=512, temporary=self.folder / "temporary")
+        beside = [self.address(other, as_domain=domain) for other in others]
+        self.opened.append(DomainLake(self.address(domain), others=beside, extensions=self.extensions, limits=limits))
+        return self.opened[-1]
+
+    def provision(self, domain: str = "meuse", consumers: dict[str, list[DatasetId]] | None = None) -> None:
+        """Make the lake of a domain or bring it up to date."""
+        provision_lake(self.admin, self.address(domain), consumers or {}, extensions=self.extensions)
+
+    def session(self, domain: str = "meuse") -> psycopg.Connection[tuple[object, ...]]:
+        """Return a plain PostgreSQL session as a domain's role."""
+        return psycopg.connect(self.address(domain).catalogue.url(), autocommit=True)
+
+
+@pytest.fixture(scope="module")
+def world(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    name = f"lakes_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres.url(), autocommit=True) as session:
+        session.execute(f"CREATE DATABASE {name}")
+    folder = tmp_path_factory.mktemp("world")
+    world = World(postgres.at(name), folder, install_extensions(folder / "extensions"))
+    world.provision("meuse")
+    world.provision("sambre")
+    yield world
+    for lake in world.opened:
+        lake.close()
+    with psycopg.connect(postgres.url(), autocommit=True) as session:
+        session.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def lake(world: World) -> Iterator[DomainLake]:
+    """The lake of meuse, opened for one test."""
+    with world.lake() as lake:
+        yield lake
+
+
+@pytest.fixture
+def commit() -> LakeCommit:
+    return COMMIT
+
+
+@pytest.fixture
+def contract() -> Callable[..., Contract]:
+    """Return a contract of a fresh raw dataset of meuse with these columns."""
+
+    def build(*columns: Column, name: str | None = None, version: str = "1.0.0") -> Contract:
+        dataset = DatasetId("meuse", Zone.RAW, name or f"pupils_{secrets.token_hex(4)}")
+        place = Place("domains/meuse/contracts/pupils.odcs.yaml", 7, 3)
+        given = columns or (Column("id", "integer", required=True, unique=True), Column("name", "string"))
+        return Contract(dataset, dataset.name, version, "active", "anne", "marc", Classification.INTERNAL, given, place, "00")
+
+    return build
