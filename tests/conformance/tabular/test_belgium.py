@@ -164,7 +164,7 @@ def test_a_workbook_of_several_sheets_asks_for_one(belgium: Path, tmp_path: Path
 
 def test_national_accounts_with_titles_and_a_remark_at_the_end(belgium: Path, tmp_path: Path) -> None:
     columns = ["industry=Time", *(f"y{year}={year}:number" for year in range(2014, 2019))]
-    options: dict[str, object] = {"path": "Employment*.xlsx", "stop_at": "Data extracted", "ignore_columns": [""]}
+    options: dict[str, object] = {"path": "Employment*.xlsx", "stop_at": "Data extracted"}
     rows = table(deliver(belgium, tmp_path, columns, **options))
     total = next(row for row in rows if row["industry"] == "Domestic total")
     assert total["y2014"] == 4577.2

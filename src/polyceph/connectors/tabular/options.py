@@ -64,7 +64,7 @@ class FilesDataset(Options):
         if isinstance(self.header, int) and self.header < 1:
             raise ValueError("header is a row number from 1")
         if self.timezone is not None:
-            ZoneInfo(self.timezone)
+            _check_zone(self.timezone)
         return self
 
     def header_rows(self) -> tuple[int, int] | None:
@@ -72,6 +72,13 @@ class FilesDataset(Options):
         if isinstance(self.header, int):
             return (self.header, self.header)
         return self.header if isinstance(self.header, tuple) else None
+
+
+def _check_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError) as error:
+        raise ValueError(f"timezone {name!r} is unknown; write e.g. Europe/Brussels") from error
 
 
 def reading_digest(dataset: FilesDataset, columns: tuple[Column, ...]) -> str:

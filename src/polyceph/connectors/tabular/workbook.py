@@ -239,9 +239,9 @@ def _below_merges(header: Header, body: Grid, merged: list[Any], table: _Table) 
             continue
         filled = [i for i in range(at, end + 1) if any(row[i] != "" for _, row in body)]
         owner = next((index for index, position in positions.items() if position == at), None)
-        if owner is not None and len(filled) == 1 and filled[0] in surplus:
+        if owner is not None and len(filled) == 1 and not header.cells[filled[0]]:
             positions[owner] = filled[0]
-            surplus.remove(filled[0])
+            surplus = [i for i in surplus if i != filled[0]]
     return Header(header.rows, header.cells, Match(positions, tuple(surplus), header.match.folded))
 
 
