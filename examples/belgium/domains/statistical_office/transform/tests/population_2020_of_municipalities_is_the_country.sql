@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'counts_2020'}}}) }}  {#- the dataset whose check this is -#}
 -- The 581 municipalities of 2020 add up to the line of the country, 01000.
 with figures as (
     select
@@ -6,4 +7,4 @@ with figures as (
         (select inhabitants from {{ ref('counts_2020') }} where nis_code = '01000') as country,
         (select count(*) from {{ ref('counts_2020') }} where men + women <> inhabitants) as wrong_lines
 )
-select * from figures where municipalities <> country or wrong_lines <> 0 or country is null
+select * from figures where municipalities is distinct from country or wrong_lines <> 0 or country is null

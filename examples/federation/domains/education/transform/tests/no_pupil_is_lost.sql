@@ -1,5 +1,6 @@
+{{ config(meta={'dagster': {'ref': {'name': 'pupils_by_municipality'}}}) }}  {#- the dataset whose check this is -#}
 -- Fails when the gold dataset does not count every pupil exactly once.
 select counted.pupils, there.pupils as expected
 from (select sum(pupils) as pupils from {{ ref('pupils_by_municipality') }}) as counted,
      (select count(*) as pupils from {{ ref('pupils') }}) as there
-where counted.pupils <> there.pupils
+where counted.pupils is distinct from there.pupils
