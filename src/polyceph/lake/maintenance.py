@@ -95,7 +95,10 @@ def _checked_rows(connection: duckdb.DuckDBPyConnection, lake: DomainLake, table
     name = ".".join(map(quote, (table.domain, table.zone.value, table.name)))
     # hash() makes DuckDB read the column; a bare count(*) is answered from the catalogue.
     column = quote(facts.columns[0][0])
-    scanned = _count(connection, f"SELECT count(*) FROM {name} WHERE hash({column}) IS NOT NULL")
+    try:
+        scanned = _count(connection, f"SELECT count(*) FROM {name} WHERE hash({column}) IS NOT NULL")
+    except duckdb.Error as error:
+        raise Conflict(f"{table} cannot be read: {reason(error)}", hint="restore its files") from error
     if scanned != facts.rows:
         raise Conflict(f"{table} holds {scanned} rows and its catalogue says {facts.rows}", hint="restore it from a snapshot")
     return scanned

@@ -37,6 +37,15 @@ CREATE TABLE IF NOT EXISTS {lake}._polyceph.load (
     run VARCHAR, loaded_at TIMESTAMPTZ, contract VARCHAR, notes VARCHAR)
 """
 _READABLE_WHOLE = ("ducklake_snapshot", "ducklake_schema", "ducklake_metadata")
+"""Numbers, zones and settings: a reader sees them whole."""
+_HIDDEN_WHOLE = ("ducklake_files_scheduled_for_deletion",)
+"""A reader never asks for it. These and the former have no row security: DuckLake fills some by COPY, which row security forbids."""
+_ROW_SECURITY = (
+    "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+    "DROP POLICY IF EXISTS polyceph_owner ON {table}",
+    "CREATE POLICY polyceph_owner ON {table} TO {owner} USING (true) WITH CHECK (true)",
+    "DROP POLICY IF EXISTS polyceph_reader ON {table}",
+)
 _INLINE_LOADS = 1_000
 
 
@@ -135,25 +144,20 @@ def _tables(session: psycopg.Connection[Any], schema: str) -> dict[str, set[str]
 
 def _secure_table(session: psycopg.Connection[Any], names: Mapping[str, sql.Composable], table: str, columns: set[str]) -> None:
     rights = "SELECT, INSERT, DELETE" if table == "ducklake_snapshot_changes" else "SELECT, INSERT, UPDATE, DELETE"
-    statements = [
-        f"GRANT {rights} ON {{table}} TO {{owner}}",
-        "GRANT SELECT ON {table} TO {reader}",
-        "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
-        "DROP POLICY IF EXISTS polyceph_owner ON {table}",
-        "CREATE POLICY polyceph_owner ON {table} TO {owner} USING (true) WITH CHECK (true)",
-        "DROP POLICY IF EXISTS polyceph_reader ON {table}",
-    ]
-    visible = _visible_rows(table, columns)
-    if visible:  # without a policy a reader sees no row: views, macros, stamps and files that wait for deletion are not for him
-        statements.append(f"CREATE POLICY polyceph_reader ON {{table}} FOR SELECT TO {{reader}} USING ({visible})")
+    statements = [f"GRANT {rights} ON {{table}} TO {{owner}}"]
+    if table not in _HIDDEN_WHOLE:
+        statements.append("GRANT SELECT ON {table} TO {reader}")
+    if table not in (*_READABLE_WHOLE, *_HIDDEN_WHOLE):
+        statements += _ROW_SECURITY
+        visible = _visible_rows(table, columns)
+        if visible:  # without a policy a reader sees no row: views, macros and stamps are not for him
+            statements.append(f"CREATE POLICY polyceph_reader ON {{table}} FOR SELECT TO {{reader}} USING ({visible})")
     for statement in statements:
         session.execute(sql.SQL(statement).format(**names))
 
 
 def _visible_rows(table: str, columns: set[str]) -> str | None:
     mine = "(SELECT {schema}.polyceph_visible())"
-    if table in _READABLE_WHOLE:
-        return "scope IS NULL" if "scope" in columns else "true"
     if "table_id" in columns:
         return f"table_id IN {mine}"
     if table == "ducklake_tag":

@@ -104,12 +104,10 @@ def file_sha256(path: Path) -> str:
 def _exists(connection: duckdb.DuckDBPyConnection, target: str, size: int, *, remote: bool) -> bool:
     if not remote:
         return Path(target).is_file() and Path(target).stat().st_size == size
-    row = connection.execute("SELECT size FROM read_blob(?)", [target]) if _listed(connection, target) else None
-    return row is not None and (row.fetchone() or (-1,))[0] == size
-
-
-def _listed(connection: duckdb.DuckDBPyConnection, target: str) -> bool:
-    return connection.execute("SELECT count(*) FROM glob(?)", [target]).fetchone() == (1,)
+    try:
+        return connection.execute("SELECT size FROM read_blob(?)", [target]).fetchone() == (size,)
+    except duckdb.IOException:  # not there, or not reachable: the upload that follows tells which
+        return False
 
 
 def _upload(connection: duckdb.DuckDBPyConnection, source: Path, target: str) -> None:

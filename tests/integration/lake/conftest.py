@@ -72,9 +72,9 @@ def world(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFactory) -
         session.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lake(world: World) -> Iterator[DomainLake]:
-    """The lake of meuse, opened for one test."""
+    """The lake of meuse, opened once for the tests of a module."""
     with world.lake() as lake:
         yield lake
 
