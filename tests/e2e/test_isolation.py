@@ -47,7 +47,7 @@ _BROKEN = {
     "greedy": "kept = [bytearray(64 * 1024 * 1024) for _ in range(1000)]\n",
 }
 _RUNS = """{runsOrError{... on Runs{results{status repositoryOrigin{repositoryLocationName} tags{key value}}}}}"""
-_LIMITS = {"POLYCEPH_LIMITS__LOAD_SECONDS": "12", "POLYCEPH_LIMITS__PROCESS_MEMORY_MB": "1500"}
+_LIMITS = {"POLYCEPH_LIMITS__LOAD_SECONDS": "25", "POLYCEPH_LIMITS__PROCESS_MEMORY_MB": "3000"}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_each_broken_domain_says_why(polyceph: Command, answer: Answer, address:
 
 def test_a_sound_domain_runs_beside_broken_ones(polyceph: Command, answer: Answer, address: str) -> None:
     done = polyceph("run", "sound", "--json")
-    assert [run["status"] for run in answer(done)["runs"]] == ["SUCCESS"]
+    assert [(run["status"], run["error"]) for run in answer(done)["runs"]] == [("SUCCESS", None)]
 
 
 def test_a_broken_domain_is_refused_with_its_reason(polyceph: Command, answer: Answer, address: str) -> None:

@@ -12,15 +12,17 @@ from polyceph.core.ports import RunOutcome
 from polyceph.errors import Invalid, NotFound, Unavailable
 
 _LOCATIONS = """{workspaceOrError{__typename ... on Workspace{locationEntries{name loadStatus locationOrLoadError{
-  __typename ... on PythonError{message} ... on RepositoryLocation{repositories{name assetNodes{assetKey{path} isExecutable}}}}}}}}"""
+  __typename ... on PythonError{message errorChain{error{message}}} ... on RepositoryLocation{repositories{name assetNodes{assetKey{path} isExecutable}}}}}}}}"""
 _LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typename ... on LaunchRunSuccess{run{runId}}
   ... on PythonError{message} ... on InvalidSubsetError{message} ... on PipelineNotFoundError{message}
   ... on RunConfigValidationInvalid{errors{message}} ... on UnauthorizedError{message}}}"""
 _RUN = """query($r:ID!){runOrError(runId:$r){__typename ... on Run{status startTime endTime repositoryOrigin{repositoryLocationName}}}}"""
 _EVENTS = """query($r:ID!,$c:String){logsForRun(runId:$r,afterCursor:$c){__typename ... on EventConnection{cursor hasMore events{__typename
   ... on AssetCheckEvaluationEvent{evaluation{success severity checkName assetKey{path}}}
-  ... on ExecutionStepFailureEvent{stepKey error{message cause{message} errorChain{error{message}}} failureMetadata{description}}
-  ... on RunFailureEvent{message error{message}}}}}}"""
+  ... on ExecutionStepFailureEvent{stepKey error{message errorChain{error{message}}} failureMetadata{description}}
+  ... on EngineEvent{message error{message errorChain{error{message}}}}
+  ... on RunFailureEvent{message error{message errorChain{error{message}}}}}}}}"""
+_OURS = "polyceph.errors."
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 
 
@@ -102,7 +104,14 @@ def _load_error(entry: Mapping[str, Any]) -> str | None:
     if entry["loadStatus"] != "LOADED":
         return "still loading"
     found = entry["locationOrLoadError"]
-    return str(found["message"]).strip() if found and found["__typename"] == "PythonError" else None
+    return _cause(found) if found and found["__typename"] == "PythonError" else None
+
+
+def _cause(error: Mapping[str, Any]) -> str:
+    """Return what explains a chain of errors: our own if there is one, otherwise the innermost; not Dagster's wrapping."""
+    messages = [str(one["message"]).strip() for one in (error, *(link["error"] for link in error.get("errorChain", [])))]
+    ours = [text.removeprefix(_OURS).split(": ", 1)[-1] for text in messages if text.startswith(_OURS)]
+    return ours[0] if ours else messages[-1]
 
 
 def _asset_keys(entry: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
@@ -113,8 +122,9 @@ def _asset_keys(entry: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 def _event_error(event: Mapping[str, Any]) -> str | None:
     """Return the innermost explanation of a failure event: what our own code said, not Dagster's wrapping."""
     if event["__typename"] == "ExecutionStepFailureEvent":
-        chain = [event["error"], *(link["error"] for link in event["error"]["errorChain"])]
-        return f"{event['stepKey']}: {chain[-1]['message'].strip()}"
-    if event["__typename"] == "RunFailureEvent" and event.get("error"):
-        return str(event["error"]["message"]).strip()
+        return f"{event['stepKey']}: {_cause(event['error'])}"
+    if event["__typename"] == "EngineEvent":  # such as a run's process that ended without a word
+        return f"{event['message'].strip()} {_cause(event['error'])}" if event.get("error") else None
+    if event["__typename"] == "RunFailureEvent":
+        return _cause(event["error"]) if event.get("error") else str(event["message"]).strip()
     return None

@@ -19,7 +19,7 @@ from dagster.components.core.snapshot import get_package_entry_snap
 from dagster_shared.serdes.objects.package_entry import json_for_all_components
 
 from polyceph.bootstrap.domain import DomainRuntime, current_domain
-from polyceph.errors import Invalid, PolycephError
+from polyceph.errors import PolycephError
 from polyceph.orchestrate.datasets import described, is_described
 from polyceph.orchestrate.housekeeping import housekeeping
 from polyceph.orchestrate.resources import Lake, Postgres
@@ -84,19 +84,13 @@ def _told(one: Any, runtime: DomainRuntime) -> Any:
 
 
 def _from_folder(runtime: DomainRuntime) -> dg.Definitions:
-    """Load `domains/<name>/defs` as the namespace package `<name>.defs`."""
+    """Load `domains/<name>/defs` as the namespace package `domains.<name>.defs`, so that no domain's name hides a package."""
     if not (runtime.folder / "defs").is_dir():
         return dg.Definitions()
-    root = str(runtime.folder.parent)
+    root = str(runtime.settings.federation.resolve())
     if root not in sys.path:
         sys.path.insert(0, root)
-    name = f"{runtime.domain.name}.defs"
-    module = importlib.import_module(name)
-    if [str(p) for p in module.__path__] != [str(runtime.folder / "defs")]:
-        raise Invalid(
-            f"{name} is already the name of another Python package ({next(iter(module.__path__))})",
-            hint=f"rename the domain {runtime.domain.name}: its name must not be that of an installed package",
-        )
+    module = importlib.import_module(f"domains.{runtime.domain.name}.defs")
     try:
         return ComponentTree.from_module(defs_module=module, project_root=runtime.folder).build_defs_at_path(Path())
     except Exception as error:
