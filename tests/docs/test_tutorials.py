@@ -87,7 +87,7 @@ class Reader:
         script = f"set -eo pipefail\n{command}\npwd >'{where}'"
         # Output goes to a file: a background process that keeps a pipe open would keep us waiting.
         with (self.folder.parent / "output").open("w+", encoding="utf-8") as out:
-            done = subprocess.run(["bash", "-c", script], cwd=self.folder, env=self._environment, stdout=out, stderr=out, timeout=240)
+            done = subprocess.run(["bash", "-c", script], cwd=self.folder, env=self._environment, stdout=out, stderr=out, timeout=600)
             out.seek(0)
             text = out.read()
         if where.exists():
@@ -120,6 +120,7 @@ def _do(reader: Reader, step: Save | Command) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # starts the platform twice and runs pipelines four times
 @pytest.mark.parametrize("tutorial", sorted(TUTORIALS.glob("*.md")), ids=lambda path: path.stem)
 def test_a_tutorial_does_what_it_says(tutorial: Path, reader: Reader) -> None:
     planned = list(steps(tutorial.read_text(encoding="utf-8")))
