@@ -59,6 +59,8 @@ provide_uv
 quiet=--quiet
 [[ -t 2 ]] && quiet=
 export VIRTUAL_ENV=$PWD/$venv
+# Organisations add their own authority to the system's certificates; uv would look only at those it brings.
+[[ -e /etc/ssl/certs/ca-certificates.crt ]] && export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1}
 say "installing the $level environment from requirements/$level.txt (a few minutes the first time)"
 "$uv" pip sync $quiet --require-hashes "requirements/$level.txt"
 "$uv" pip install --quiet --no-deps --no-build-isolation -e .
