@@ -47,6 +47,8 @@ class MaintenanceReport:
 def maintain(lake: DomainLake, commit: LakeCommit, *, keep: Keep = Keep(), wait_seconds: float = 60.0) -> MaintenanceReport:
     """Merge small files, expire snapshots, remove files that no snapshot names and what killed loads left, then check every table.
 
+    Files of raw are never merged: each is named by the hash of its bytes and stays the proof of its load.
+
     Raises:
         Conflict: a table is being written longer than `wait_seconds`, or a table's rows differ from its catalogue afterwards.
         Unavailable: catalogue or storage does not answer.
@@ -55,7 +57,7 @@ def maintain(lake: DomainLake, commit: LakeCommit, *, keep: Keep = Keep(), wait_
         tables = [DatasetId(lake.own.domain, zone, name) for zone in Zone for name in table_entries(session, lake.own, zone)]
     with lake.writing(tables, wait_seconds=wait_seconds), lake.connection(commit) as connection:
         try:
-            merged = _count(connection, f"SELECT coalesce(sum(files_processed), 0) FROM ducklake_merge_adjacent_files({_name(lake)})")
+            merged = sum(_merge(connection, lake, table) for table in tables if table.zone is not Zone.RAW)
             expired = _expire(connection, lake, keep)
             removed = _remove(connection, lake, "ducklake_cleanup_old_files", keep)
             orphans = _remove(connection, lake, "ducklake_delete_orphaned_files", keep)
@@ -64,6 +66,11 @@ def maintain(lake: DomainLake, commit: LakeCommit, *, keep: Keep = Keep(), wait_
         leftovers = _remove_leftovers(lake, keep)
         rows = sum(_checked_rows(connection, lake, table) for table in tables)
     return MaintenanceReport(lake.own.domain, tuple(tables), rows, expired, merged, removed, orphans, leftovers)
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, lake: DomainLake, table: DatasetId) -> int:
+    call = f"ducklake_merge_adjacent_files({_name(lake)}, {literal(table.name)}, schema => {literal(table.zone.value)})"
+    return _count(connection, f"SELECT coalesce(sum(files_processed), 0) FROM {call}")
 
 
 def _expire(connection: duckdb.DuckDBPyConnection, lake: DomainLake, keep: Keep) -> int:
@@ -105,8 +112,8 @@ def _checked_rows(connection: duckdb.DuckDBPyConnection, lake: DomainLake, table
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    # All rows must be fetched: a result left open keeps its transaction open, and the next statement rolls it back.
+    return int(connection.execute(query).fetchall()[0][0])
 
 
 def _before(age: timedelta) -> str:

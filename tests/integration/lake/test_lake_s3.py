@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,16 +71,22 @@ def test_a_lake_in_a_bucket_loads_transforms_serves_and_is_kept(
     assert not remote.load(delivery, promise, commit).is_new
     select = "SELECT range + 10 AS id, md5(range::VARCHAR) || md5((range + 1)::VARCHAR) AS name FROM range(300000)"
     big = remote.load(Delivery("k2", Pushdown(lambda _: select), originals=(original,)), promise, commit)
-    assert big.bytes > 10_000_000
+    assert big.bytes > 4_000_000
+    large = tmp_path / "large.bin"
+    large.write_bytes(random.Random(7).randbytes(30_000_000))  # noqa: S311 -- bytes that do not compress
+    taken = Original(large, "large.bin", hashlib.sha256(large.read_bytes()).hexdigest())
+    remote.load(Delivery("k3", pa.table({"id": [3], "name": ["c"]}), originals=(taken,)), promise, commit)
+    stored = bucket[1].get_object(Bucket="lakes", Key=f"dev/vesdre/_originals/{taken.sha256[:2]}/{taken.sha256}")  # type: ignore[attr-defined]
+    assert hashlib.sha256(stored["Body"].read()).hexdigest() == taken.sha256
     assert f"dev/vesdre/_originals/{digest[:2]}/{digest}" in keys(bucket)
     assert sum(key.startswith("dev/vesdre/raw/pupils/") for key in keys(bucket)) >= 2
     gold = DatasetId("vesdre", Zone.GOLD, "counted")
     remote.replace(gold, "SELECT count(*) AS n, count(DISTINCT name) AS names FROM vesdre.raw.pupils", commit)
-    assert remote.query("SELECT n, names FROM vesdre.gold.counted").to_pylist() == [{"n": 300_002, "names": 300_002}]
+    assert remote.query("SELECT n, names FROM vesdre.gold.counted").to_pylist() == [{"n": 300_003, "names": 300_003}]
     to_file(remote, gold, tmp_path / "counted.csv", file_format="csv", commit=commit)
-    assert (tmp_path / "counted.csv").read_text().splitlines()[1] == "300002,300002"
+    assert (tmp_path / "counted.csv").read_text().splitlines()[1] == "300003,300003"
     bucket[1].put_object(Bucket="lakes", Key="dev/vesdre/raw/pupils/orphan.parquet", Body=b"x")  # type: ignore[attr-defined]
     report = maintain(remote, commit, keep=Keep(snapshot_days=0, grace_hours=0))
     assert report.orphans_removed == 1
     assert f"dev/vesdre/_originals/{digest[:2]}/{digest}" in keys(bucket)
-    assert remote.query("SELECT count(*) AS n FROM vesdre.raw.pupils").to_pylist() == [{"n": 300_002}]
+    assert remote.query("SELECT count(*) AS n FROM vesdre.raw.pupils").to_pylist() == [{"n": 300_003}]

@@ -109,7 +109,10 @@ def test_housekeeping_merges_expires_and_removes_what_nobody_names(
     promise = contract()
     for key in range(4):
         lake.load(Delivery(f"k{key}", pa.table({"id": [key], "name": ["a"]})), promise, commit)
-    lake.replace(silver("emptied"), "SELECT 1 AS id", commit)
+    lake.replace(silver("small_files"), "SELECT 0 AS id", commit)
+    with lake.connection(commit) as connection:
+        for number in range(3):
+            connection.execute("INSERT INTO meuse.silver.small_files VALUES (?)", [number])
     root = Path(lake.own.data_path)
     orphan = root / "raw" / promise.dataset.name / "orphan.parquet"
     leftover, young = root / "_staging" / "killed", root / "_staging" / "running"
@@ -130,7 +133,8 @@ def test_housekeeping_merges_expires_and_removes_what_nobody_names(
     assert report.files_merged >= 4
     assert report.snapshots_expired > 0
     assert promise.dataset in report.tables
-    assert lake.facts(promise.dataset).files == 1
+    assert (lake.facts(silver("small_files")).files, lake.facts(silver("small_files")).rows) == (1, 4)
+    assert lake.facts(promise.dataset).files == 4
     assert lake.query(f"SELECT count(*) AS n FROM meuse.raw.{promise.dataset.name}").to_pylist() == [{"n": 4}]
     assert not lake.load(Delivery("k0", pa.table({"id": [0], "name": ["a"]})), promise, commit).is_new
 
