@@ -1,0 +1,178 @@
+"""The demo as a newcomer runs it, and the same federation started again: reuse, increments, kills, stamps, refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from polyceph.bootstrap.domain import connection_arguments
+from polyceph.bootstrap.platform import Platform, join_platform
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.ports import EventFilter
+from polyceph.orchestrate.services import launcher_of
+from polyceph.settings import Settings
+from polyceph.testing import demo_register
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+Answer = Callable[[subprocess.CompletedProcess[str]], Any]
+PUPILS = DatasetId("education", Zone.RAW, "pupils")
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path, polyceph: Command, answer: Answer) -> dict[str, Any]:
+    """Run the demo once, as `make demo ONCE=1` does; return what it printed."""
+    done = polyceph("demo", "--once", "--json", "--folder", str(folder))
+    result: dict[str, Any] = answer(done)
+    assert done.returncode == 0, result["wrong"]
+    return result
+
+
+@pytest.fixture(scope="module")
+def platform(demo: dict[str, Any], folder: Path, polyceph: Command) -> Iterator[Platform]:
+    """Start the demo's federation again; return its platform."""
+    started = polyceph("up", "--detach")
+    assert started.returncode == 0, started.stderr
+    joined = join_platform(Settings(federation=folder))
+    yield joined
+    joined.engine.dispose()
+
+
+def test_the_demo_runs_four_domains_end_to_end(demo: dict[str, Any]) -> None:
+    assert demo["domains"] == ["culture", "data_office", "education", "sport"]
+    assert demo["wrong"] == []
+    assert demo["rows_by_zone"]["raw"] > 50_000
+    assert all(demo["rows_by_zone"][zone] > 0 for zone in ("raw", "bronze", "silver", "gold"))
+    assert demo["checks_passed"] >= 60
+    assert demo["checks_failed"] == 0
+    assert len(demo["outputs"]) >= 2
+
+
+def test_once_leaves_no_process_behind(demo: dict[str, Any], folder: Path) -> None:
+    left = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if any(str(folder) in word for word in p.info["cmdline"] or [])]
+    assert left == []
+
+
+def test_every_snapshot_says_who_why_and_in_which_run(platform: Platform) -> None:
+    for name in platform.federation.domains:
+        with platform.lake(name) as lake:
+            records = lake.snapshots(0)
+        assert records
+        assert all(r.author and r.message and r.extra.get("run") and "code" in r.extra for r in records)
+        by_dbt = [r for r in records if r.message == f"dbt build of {name}"]
+        assert by_dbt
+        assert all(r.author == f"domain_{name}" for r in by_dbt)
+
+
+def test_the_contract_versions_stand_in_the_snapshots(platform: Platform) -> None:
+    with platform.lake("education") as lake:
+        stamped = [r.extra["contracts"] for r in lake.snapshots(0) if r.message and r.message.startswith("load education.raw.pupils")]
+    assert stamped == [{"education.raw.pupils": "1.0.0"}]
+
+
+def test_a_second_run_loads_nothing_twice(platform: Platform, polyceph: Command, answer: Answer) -> None:
+    before = _count(platform, "education", "education.raw.pupils")
+    done = answer(polyceph("run", "education/pupils", "--json"))
+    assert [run["status"] for run in done["runs"]] == ["SUCCESS"]
+    assert _count(platform, "education", "education.raw.pupils") == before == 45_000
+
+
+def test_changed_pupils_are_loaded_alone_and_become_current(platform: Platform, polyceph: Command, answer: Answer) -> None:
+    demo_register.advance(_register(platform), pupils=100)
+    done = answer(polyceph("run", "education", "--json"))
+    assert [(run["status"], run["error"]) for run in done["runs"]] == [("SUCCESS", None)]
+    assert _count(platform, "education", "education.raw.pupils") == 45_100
+    assert _count(platform, "education", "education.bronze.pupils") == 45_000
+
+
+def test_a_killed_run_says_so_and_the_next_loses_and_doubles_nothing(platform: Platform, polyceph: Command, answer: Answer) -> None:
+    demo_register.advance(_register(platform), pupils=200)
+    launcher = launcher_of(platform.settings)
+    killer = threading.Thread(target=_kill_worker, args=("education",))
+    killer.start()
+    run = launcher.launch("education", (PUPILS,), {})
+    killer.join()
+    end = time.monotonic() + 60
+    while (outcome := launcher.outcome(run)) is None and time.monotonic() < end:
+        time.sleep(0.3)
+    assert outcome is not None
+    assert outcome.status == "FAILURE"
+    assert "exit" in str(outcome.error)
+    before = _count(platform, "education", "education.raw.pupils")
+    assert before in (45_100, 45_300)
+    done = answer(polyceph("run", "education/raw.pupils", "--json"))
+    assert [one["status"] for one in done["runs"]] == ["SUCCESS"]
+    assert _count(platform, "education", "education.raw.pupils") == 45_300
+
+
+def test_who_asked_for_a_run_and_how_it_ended_is_in_the_journal(platform: Platform) -> None:
+    queries = platform.queries()
+    asked = queries.events(EventFilter(action="run.requested"))
+    ended = {entry.event.subject_id for entry in queries.events(EventFilter(action="run.finished"))}
+    assert len(asked) >= 6
+    assert {entry.event.subject_id for entry in asked if entry.event.actor.id} >= ended
+
+
+def test_a_domain_reads_only_what_it_declares(platform: Platform, folder: Path) -> None:
+    address = platform.addresses.lake("culture")
+    with psycopg.connect(**connection_arguments(address)) as session:
+        visible = {row[0] for row in session.execute("SELECT table_name FROM lake_education.ducklake_table WHERE end_snapshot IS NULL")}
+        assert visible == {"pupils_by_municipality"}
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("DELETE FROM lake_education.ducklake_table")
+
+
+def test_a_domain_cannot_enter_the_journal(platform: Platform) -> None:
+    address = platform.addresses.lake("culture").at("polyceph")
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(**connection_arguments(address))
+
+
+def test_an_unknown_dataset_is_refused_with_those_that_exist(polyceph: Command, platform: Platform) -> None:
+    done = polyceph("run", "education/pupil")
+    assert done.returncode == 3
+    assert "education.raw.pupils" in done.stderr
+
+
+def test_a_federation_is_not_started_twice(polyceph: Command, platform: Platform) -> None:
+    done = polyceph("up", "--detach")
+    assert done.returncode == 5
+    assert "polyceph down" in done.stderr
+
+
+def _count(platform: Platform, domain: str, table: str) -> int:
+    with platform.lake(domain) as lake:
+        return int(lake.query(f"SELECT count(*) AS n FROM {table}").to_pylist()[0]["n"])
+
+
+def _register(platform: Platform) -> Any:
+    password = platform.role_password("demo_register")
+    return platform.server.admin.at("demo_register").as_role("demo_register", password)
+
+
+def _kill_worker(domain: str) -> None:
+    """Kill the newest process below a domain's code server, which is the run's, a moment after it appears."""
+    end = time.monotonic() + 60
+    servers = [p for p in psutil.process_iter(["cmdline"]) if _serves(p, domain)]
+    known = {child.pid for server in servers for child in server.children(recursive=True)}
+    while time.monotonic() < end:
+        workers = [child for server in servers for child in server.children(recursive=True) if child.pid not in known]
+        if workers:
+            time.sleep(1.5)
+            for worker in workers:
+                worker.kill()
+            return
+        time.sleep(0.02)
+    pytest.fail(f"no process of a run appeared below the code server of {domain}")
+
+
+def _serves(process: psutil.Process, domain: str) -> bool:
+    words = process.info["cmdline"] or []
+    return "grpc" in words and "--location-name" in words and words[words.index("--location-name") + 1] == domain
