@@ -11,6 +11,8 @@ from pathlib import Path
 from harness import COMMIT, DOMAIN, SOURCE, Bench, alternate, attach_source, bench, contract, fill_source, finish, pushdown
 
 from polyceph.core.ports import Delivery
+from polyceph.lake.attach import create_postgres_secret
+from polyceph.lake.engine import open_engine
 
 ALLOWED_RATIO = 1.15
 
@@ -24,6 +26,7 @@ def main() -> None:
         contenders = {
             "polyceph": lambda number: ours(place, number, rows),
             "duckdb scanner to ducklake": lambda number: bare(place, number),
+            "duckdb scanner to a ducklake of default settings": lambda number: default_lake(place, number),
             "connectorx to parquet": lambda number: connectorx_parquet(place, number),
             "adbc to parquet": lambda number: adbc_parquet(place, number),
         }
@@ -41,6 +44,16 @@ def bare(place: Bench, number: int) -> None:
     with place.open() as lake, lake.connection(COMMIT) as connection:
         attach_source(connection, place.source)
         connection.execute(f"CREATE TABLE {DOMAIN}.raw.bare_{number} AS SELECT * FROM source.public.{SOURCE}")
+
+
+def default_lake(place: Bench, number: int) -> None:
+    """Write to a DuckLake as DuckLake makes it: snappy, Parquet version 1, no stamp."""
+    with open_engine(extensions=place.extensions) as connection:
+        attach_source(connection, place.source)
+        create_postgres_secret(connection, "plain", place.admin.at("polyceph_lake"))
+        options = f"METADATA_SCHEMA 'plain', META_SECRET 'plain', DATA_PATH '{place.folder}/plain/'"
+        connection.execute(f"ATTACH 'ducklake:postgres:' AS plain ({options})")
+        connection.execute(f"CREATE TABLE plain.bare_{number} AS SELECT * FROM source.public.{SOURCE}")
 
 
 def connectorx_parquet(place: Bench, number: int) -> None:
