@@ -66,6 +66,7 @@ SELECT s.snapshot_id, s.snapshot_time, c.author, c.commit_message, c.commit_extr
 FROM {schema}.ducklake_snapshot s JOIN {schema}.ducklake_snapshot_changes c ON c.snapshot_id = s.snapshot_id
 WHERE s.snapshot_id > %s ORDER BY s.snapshot_id
 """
+_NEWEST = "SELECT max(snapshot_id) FROM {schema}.ducklake_snapshot"
 _LOADED = "SELECT snapshot_id FROM {schema}.polyceph_load WHERE dataset = %s AND key = %s"
 _CURSOR = "SELECT cursor FROM {schema}.polyceph_load WHERE dataset = %s AND cursor IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1"
 _TYPES = {
@@ -114,6 +115,12 @@ def table_facts(session: psycopg.Connection[Any], lake: LakeAddress, dataset: Da
     (ended,) = _ask(session, lake, _ENDED, row[0]).fetchone() or (None,)
     snapshot = max(s for s in (row[5], added, touched, ended) if s is not None)
     return TableFacts(count - deleted, size, files, snapshot, columns)
+
+
+def current_snapshot(session: psycopg.Connection[Any], lake: LakeAddress) -> int:
+    """Return the lake's newest snapshot. A table's own last snapshot may have been expired since; this one never is."""
+    row = _ask(session, lake, _NEWEST).fetchone()
+    return int(row[0]) if row else 0
 
 
 def snapshot_records(session: psycopg.Connection[Any], lake: LakeAddress, since: int) -> list[SnapshotRecord]:

@@ -49,19 +49,21 @@ def to_file(lake: DomainLake, dataset: DatasetId, path: Path, *, file_format: st
     """Write a dataset to `path` and its facts to `<path>.json`; a reader finds the old file or the new one, whole.
 
     Raises:
+        NotFound: the lake has no such dataset.
         Invalid: the format is unknown, or Excel cannot hold the rows.
         Unavailable: the lake does not answer, or the disk does not take the file.
     """
     kind = _known(file_format)
-    facts = lake.facts(dataset)
+    lake.facts(dataset)  # a dataset that is not there is not found, before anything is written
+    snapshot = lake.newest_snapshot()
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    source = ".".join(map(quote, (dataset.domain, dataset.zone.value, dataset.name))) + f" AT (VERSION => {facts.snapshot})"
+    source = ".".join(map(quote, (dataset.domain, dataset.zone.value, dataset.name))) + f" AT (VERSION => {snapshot})"
     try:
         with lake.alone() as connection:
             rows = _write_excel(connection, source, fresh) if kind is FileFormat.XLSX else _copy(connection, source, fresh, kind)
         version = commit.contracts.get(str(dataset))
-        report = OutputReport(dataset, str(path), rows, fresh.stat().st_size, facts.snapshot, version, file_sha256(fresh))
+        report = OutputReport(dataset, str(path), rows, fresh.stat().st_size, snapshot, version, file_sha256(fresh))
         side = fresh.with_suffix(".facts")
         side.write_text(json.dumps(_facts(report, commit), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         fresh.replace(path)

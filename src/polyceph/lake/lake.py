@@ -23,7 +23,7 @@ from polyceph.core.ports import ArrowStream, Delivery, LoadReport, Pushdown, Sna
 from polyceph.errors import Invalid
 from polyceph.lake.attach import attach_lake
 from polyceph.lake.engine import open_engine, quote
-from polyceph.lake.facts import TableFacts, last_cursor, loaded_snapshot, snapshot_records, table_facts
+from polyceph.lake.facts import TableFacts, current_snapshot, last_cursor, loaded_snapshot, snapshot_records, table_facts
 from polyceph.lake.load import load_delivery
 from polyceph.lake.locks import TableLock, catalogue_session, table_locks
 from polyceph.lake.replace import replace_table
@@ -146,6 +146,11 @@ class DomainLake:
             names = ".".join(quote(part) for part in (dataset.domain, dataset.zone.value, dataset.name))
             return TableFacts(None, 0, 0, facts.snapshot, tuple(self.columns(f"SELECT * FROM {names}").items()))
         return facts
+
+    def newest_snapshot(self) -> int:
+        """Return the number of the lake's newest snapshot, to read several things at one moment with AT (VERSION => n)."""
+        with catalogue_session(self.own) as session:
+            return current_snapshot(session, self.own)
 
     def snapshots(self, since: int = -1) -> list[SnapshotRecord]:
         """Return the snapshots after `since`, oldest first: when, who, why, what."""

@@ -57,11 +57,13 @@ def to_postgres(
     line of JSON that names dataset, snapshot, contract version, run and code.
 
     Raises:
+        NotFound: the lake has no such dataset.
         Conflict: something depends on the old table that a swap would lose (a view, row security), or it is read for too long.
         Denied: the role may not write there.
         Unavailable: lake or target does not answer.
     """
-    snapshot = lake.facts(dataset).snapshot
+    lake.facts(dataset)  # a dataset that is not there is not found, before anything is written
+    snapshot = lake.newest_snapshot()
     staging = f"_polyceph_new_{hashlib.sha256(table.encode()).hexdigest()[:16]}"
     version = contract.version if contract else commit.contracts.get(str(dataset))
     lineage = {"dataset": str(dataset), "snapshot": snapshot, "contract": version, "run": commit.run, "code": commit.code}

@@ -59,7 +59,7 @@ def swap_table(session: psycopg.Connection[Any], *, schema: str, table: str, sta
             kept = _read_old(session, old)
             session.execute(sql.SQL("DROP TABLE {}").format(place))
         session.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(fresh, sql.Identifier(table)))
-        _restore(session, place, kept, columns=_columns(session, schema, table), lineage=lineage, contract=contract)
+        _restore(session, (schema, table), kept, columns=_columns(session, schema, table), lineage=lineage, contract=contract)
 
 
 def _oid(session: psycopg.Connection[Any], schema: str, table: str) -> int | None:
@@ -95,16 +95,16 @@ def _read_old(session: psycopg.Connection[Any], old: int) -> _Old:
 
 
 def _restore(
-    session: psycopg.Connection[Any], place: sql.Identifier, old: _Old, *, columns: set[str], lineage: str, contract: Contract | None
+    session: psycopg.Connection[Any], name: tuple[str, str], old: _Old, *, columns: set[str], lineage: str, contract: Contract | None
 ) -> None:
+    place = sql.Identifier(*name)
     for column, role, privilege, grantable in old.grants:
         if column is None or column in columns:
             session.execute(_grant(place, column, role, privilege=privilege, option=" WITH GRANT OPTION" if grantable else ""))
     promised = {c.name: c.description for c in contract.columns if c.description} if contract else {}
     for column, text in {**old.descriptions, **promised}.items():
         if column in columns:
-            name = sql.Identifier(*place._obj, column)  # noqa: SLF001 -- psycopg offers no other way to lengthen a name
-            session.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(name, sql.Literal(text)))
+            session.execute(sql.SQL("COMMENT ON COLUMN {} IS {}").format(sql.Identifier(*name, column), sql.Literal(text)))
     comment = (contract.description.strip() if contract else "") or old.comment
     text = "\n".join(part for part in (comment, LINEAGE + lineage) if part)
     session.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(place, sql.Literal(text)))

@@ -21,9 +21,10 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.place import Place
-from polyceph.errors import Conflict, Denied, Invalid
+from polyceph.errors import Conflict, Denied, Invalid, NotFound
 from polyceph.lake.files import to_file
 from polyceph.lake.lake import DomainLake
+from polyceph.lake.maintenance import Keep, maintain
 from polyceph.lake.outputs import OutputReport, to_postgres
 from polyceph.settings import PostgresAddress
 
@@ -150,6 +151,23 @@ def test_a_swap_that_would_lose_something_is_refused(
 def test_a_schema_of_somebody_else_is_denied(world: World, lake: DomainLake, target: PostgresAddress, commit: LakeCommit) -> None:
     with pytest.raises(Denied, match="may not write"):
         to_postgres(lake, GOLD, target, schema="culture", table="t", commit=commit)
+
+
+def test_a_dataset_whose_own_snapshots_expired_is_still_served(
+    lake: DomainLake, target: PostgresAddress, commit: LakeCommit, tmp_path: Path
+) -> None:
+    lake.replace(DatasetId("meuse", Zone.SILVER, "later"), "SELECT 1 AS id", commit)
+    maintain(lake, commit, keep=Keep(snapshot_days=0))
+    assert serve(lake, target, commit).rows == 1000
+    assert to_file(lake, GOLD, tmp_path / "served.csv", file_format="csv", commit=commit).rows == 1000
+
+
+def test_a_dataset_that_is_not_there_is_not_served(lake: DomainLake, target: PostgresAddress, commit: LakeCommit, tmp_path: Path) -> None:
+    absent = DatasetId("meuse", Zone.GOLD, "absent")
+    with pytest.raises(NotFound):
+        to_postgres(lake, absent, target, schema="meuse", table="absent", commit=commit)
+    with pytest.raises(NotFound):
+        to_file(lake, absent, tmp_path / "absent.csv", file_format="csv", commit=commit)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "xlsx"])
