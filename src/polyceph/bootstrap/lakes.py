@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from polyceph.bootstrap.declared import OUTPUT_DATABASE, lake_address
 from polyceph.bootstrap.domain import DomainRuntime, connection_arguments
 from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.errors import NotFound
+from polyceph.errors import NotFound, Problem
 from polyceph.lake.attach import attach_lake
+from polyceph.lake.conformity import broken_promises
 from polyceph.lake.engine import configuration, install_extensions, prepare, quote
 from polyceph.lake.files import to_file
 from polyceph.lake.lake import DomainLake, EngineLimits
@@ -92,6 +94,12 @@ def serve_file(runtime: DomainRuntime, dataset: DatasetId, name: str, commit: La
     """Serve a dataset as a file in the domain's outputs folder; the format is the name's extension."""
     path = runtime.state / "outputs" / runtime.domain.name / name
     return to_file(runtime.lake, dataset, path, file_format=path.suffix.removeprefix("."), commit=commit)
+
+
+def contract_problems(runtime: DomainRuntime, table: DatasetId, contract: Contract) -> list[Problem]:
+    """Return what a table of the domain's lake does not keep of a contract."""
+    with runtime.lake.connection() as connection:
+        return broken_promises(connection, table, contract)
 
 
 def maintain_lake(runtime: DomainRuntime, commit: LakeCommit) -> MaintenanceReport:

@@ -12,7 +12,8 @@ from polyceph.core.ports import RunOutcome
 from polyceph.errors import Invalid, NotFound, Unavailable
 
 _LOCATIONS = """{workspaceOrError{__typename ... on Workspace{locationEntries{name loadStatus locationOrLoadError{
-  __typename ... on PythonError{message errorChain{error{message}}} ... on RepositoryLocation{repositories{name assetNodes{assetKey{path} isExecutable}}}}}}}}"""
+  __typename ... on PythonError{message errorChain{error{message}}}
+  ... on RepositoryLocation{repositories{name assetNodes{assetKey{path} isExecutable}}}}}}}}"""
 _LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typename ... on LaunchRunSuccess{run{runId}}
   ... on PythonError{message} ... on InvalidSubsetError{message} ... on PipelineNotFoundError{message}
   ... on RunConfigValidationInvalid{errors{message}} ... on UnauthorizedError{message}}}"""

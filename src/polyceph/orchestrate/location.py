@@ -20,6 +20,7 @@ from dagster_shared.serdes.objects.package_entry import json_for_all_components
 
 from polyceph.bootstrap.domain import DomainRuntime, current_domain
 from polyceph.errors import PolycephError
+from polyceph.orchestrate.contract_checks import contract_checks
 from polyceph.orchestrate.datasets import described, is_described
 from polyceph.orchestrate.housekeeping import housekeeping
 from polyceph.orchestrate.resources import Lake, Postgres
@@ -55,7 +56,7 @@ def load(runtime: DomainRuntime) -> dg.Definitions:
     refuse_what_breaks_rules(found, runtime)
     return dg.Definitions(
         assets=[_told(one, runtime) for one in found.assets or []],
-        asset_checks=found.asset_checks,
+        asset_checks=[*(found.asset_checks or []), *contract_checks(runtime, _made(found))],
         schedules=[*(found.schedules or []), housekeeping(runtime)],
         sensors=found.sensors,
         jobs=found.jobs,
@@ -65,6 +66,10 @@ def load(runtime: DomainRuntime) -> dg.Definitions:
         resources={"lake": Lake(), "postgres": Postgres(), **(found.resources or {})},
         executor=found.executor or dg.in_process_executor,
     )
+
+
+def _made(found: dg.Definitions) -> frozenset[dg.AssetKey]:
+    return frozenset(key for one in found.assets or [] if isinstance(one, dg.AssetsDefinition) for key in one.keys)
 
 
 def _documentation() -> Any:

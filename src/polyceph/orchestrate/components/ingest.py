@@ -13,12 +13,10 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.ports import Demand, LoadReport
-from polyceph.errors import Invalid, PolycephError
+from polyceph.errors import Invalid, PolycephError, Problem
+from polyceph.orchestrate.contract_checks import CHECK, result
 from polyceph.orchestrate.datasets import contract_version, key_of, lake_metadata, load_metadata, schedule, spec_of
 from polyceph.orchestrate.refusals import explained
-
-_CHECK = "contract"
-_SHOWN = 20
 
 
 class Ingest(dg.Component, dg.Model, dg.Resolvable):
@@ -63,7 +61,7 @@ def _asset(runtime: DomainRuntime, source: str, entry: dict[str, Any]) -> dg.Ass
     @dg.multi_asset(
         name=f"{dataset.domain}__{dataset.zone}__{dataset.name}",
         specs=[spec_of(runtime, dataset, kinds=("ducklake", declared.connector))],
-        check_specs=[dg.AssetCheckSpec(_CHECK, asset=key_of(dataset), description="The delivery keeps the promises of its contract.")],
+        check_specs=[dg.AssetCheckSpec(CHECK, asset=key_of(dataset), description="The delivery keeps the promises of its contract.")],
     )
     def load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         yield from _load(context, runtime, (source, dataset, options))
@@ -84,12 +82,12 @@ def _load(
             context.log.info(f"{report.origin}: {report.rows} rows, {'loaded' if report.is_new else 'already there'} ({report.key})")
             reports.append(report)
     except Invalid as error:
-        yield _failed_check(dataset, error)
+        yield result(contract, error.problems or (Problem(error.message),), message=error.message)
         raise explained(error) from error
     except PolycephError as error:
         raise explained(error) from error
     metadata = load_metadata(reports) | (lake_metadata(runtime, dataset) if lakes.exists(runtime, dataset) else {})
-    yield dg.AssetCheckResult(passed=True, check_name=_CHECK, asset_key=key_of(dataset), metadata={"deliveries": len(reports)})
+    yield result(contract, (), message=f"{len(reports)} deliveries keep the contract")
     yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=metadata)
 
 
@@ -115,14 +113,3 @@ def _deliveries(runtime: DomainRuntime, contract: Contract, source: str, options
         )
         for delivery in connector.deliveries(demand):
             yield runtime.lake.load(delivery, contract, commit)
-
-
-def _failed_check(dataset: DatasetId, error: Invalid) -> dg.AssetCheckResult:
-    problems = "\n".join(f"- {p}" for p in error.problems[:_SHOWN]) or error.message
-    return dg.AssetCheckResult(
-        passed=False,
-        check_name=_CHECK,
-        asset_key=key_of(dataset),
-        description=error.message,
-        metadata={"problems": dg.MetadataValue.md(problems), "count": len(error.problems)},
-    )

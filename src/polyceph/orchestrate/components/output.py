@@ -8,7 +8,7 @@ from pydantic import Field
 from polyceph.bootstrap.domain import DomainRuntime, current_domain
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.errors import PolycephError
+from polyceph.errors import Invalid, PolycephError
 from polyceph.orchestrate.datasets import contract_version, key_of, local_dataset, schedule, spec_of
 from polyceph.orchestrate.refusals import explained
 
@@ -73,6 +73,10 @@ def _serve(runtime: DomainRuntime, dataset: DatasetId, gold: DatasetId, *, to: s
         code=runtime.process.code,
         contracts={str(dataset): contract_version(runtime, dataset) or ""},
     )
+    promised = runtime.domain.contracts[dataset]
+    problems = lakes.contract_problems(runtime, gold, promised)
+    if problems:
+        raise Invalid(f"{gold} does not keep the contract of {dataset}; the old output stays", problems=problems)
     if to == "postgres":
         report = lakes.serve_table(runtime, gold, dataset.name, commit)
     else:

@@ -1,0 +1,72 @@
+"""Whether a table of the lake keeps its contract: its columns, their types, required and unique values. One pass, nothing is changed."""
+
+# ruff: noqa: S608 -- identifiers go through `quote`
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+import duckdb
+
+from polyceph.core.model.contract import Column, Contract
+from polyceph.core.model.dataset import DatasetId
+from polyceph.errors import Problem
+from polyceph.lake.check import is_required, key_expression, unique_keys
+from polyceph.lake.engine import quote
+from polyceph.lake.types import INTERNAL_COLUMNS, Cast, describe, plan_columns, promised_type
+
+
+def broken_promises(connection: duckdb.DuckDBPyConnection, table: DatasetId, contract: Contract) -> list[Problem]:
+    """Return what a table (silver, gold, or the gold behind an output) does not keep of a contract; empty when it keeps all.
+
+    A column that the contract does not name is a broken promise too: nobody has said whether it may be seen.
+    `connection` has the lake attached under its domain's name.
+    """
+    source = ".".join(quote(part) for part in (table.domain, table.zone.value, table.name))
+    columns = describe(connection, f"SELECT * FROM {source}")
+    problems = [_absent(column, columns, contract) for column in contract.columns if column.name not in columns]
+    named = {column.name for column in contract.columns}
+    problems += [_unnamed(name, contract) for name in columns if name not in named and name not in INTERNAL_COLUMNS]
+    plans, _ = plan_columns(contract, columns)
+    fitting = {plan.name for plan in plans if plan.cast in (Cast.NONE, Cast.LOSSLESS)}
+    problems += [_other_type(c, columns[c.name], contract) for c in contract.columns if c.name in columns and c.name not in fitting]
+    return problems + _values(connection, source, contract, frozenset(columns))
+
+
+def _values(connection: duckdb.DuckDBPyConnection, source: str, contract: Contract, there: frozenset[str]) -> list[Problem]:
+    required = [c.name for c in contract.columns if is_required(c) and c.name in there]
+    keys = [key for key in unique_keys(contract) if there.issuperset(key)]
+    counts = [f"count(*) FILTER (WHERE {quote(name)} IS NULL)" for name in required]
+    counts += [f"count({key_expression(key)}) - count(DISTINCT {key_expression(key)})" for key in keys]
+    if not counts:
+        return []
+    row = connection.execute(f"SELECT {', '.join(counts)} FROM {source}").fetchone() or ()
+    missing = [
+        _problem(f"{count} required values of {name} are missing", name, contract)
+        for name, count in zip(required, row, strict=False)
+        if count
+    ]
+    repeated = zip(keys, row[len(required) :], strict=True)
+    return missing + [_problem(f"{count} values of {', '.join(key)} are repeated", key[0], contract) for key, count in repeated if count]
+
+
+def _absent(column: Column, columns: Mapping[str, str], contract: Contract) -> Problem:
+    near = get_close_matches(column.name, columns, n=1)
+    hint = f"did the model call it {near[0]}?" if near else "add it to the model, or take it out of the contract"
+    return _problem(f"column {column.name} is promised and not there", column.name, contract, hint=hint)
+
+
+def _unnamed(name: str, contract: Contract) -> Problem:
+    hint = f"add it to {contract.place.file}, or leave it out of the model"
+    return Problem(f"column {name} is there and not promised", file=contract.place.file, value=name, hint=hint)
+
+
+def _other_type(column: Column, found: str, contract: Contract) -> Problem:
+    hint = "cast it in the model, or promise the other type"
+    return _problem(f"column {column.name} is {found}, promised is {promised_type(column)}", column.name, contract, hint=hint)
+
+
+def _problem(message: str, column: str, contract: Contract, *, hint: str | None = None) -> Problem:
+    promise = next((c.place for c in contract.columns if c.name == column and c.place), contract.place)
+    return Problem(message, file=promise.file, line=promise.line, column=promise.column, hint=hint)
