@@ -33,12 +33,12 @@ owner: ann.lee
 steward: bob.ray
 contact: stewards
 sources:
-  drop: {{connector: files, folder: sources}}
+  inbox: {{connector: files, folder: sources}}
 """
 _DEFS = """\
 type: polyceph.orchestrate.components.Ingest
 attributes:
-  source: drop
+  source: inbox
   datasets:
     - {name: numbers, path: numbers.csv}
 ---

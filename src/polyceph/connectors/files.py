@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
@@ -72,6 +73,12 @@ class FilesConnector:
             original = place.fetch(file, folder)
             seen.add(file)
             key = f"{original.sha256}-{reading[:16]}"
+            last = demand.last_key(file.name)
+            if last == key or (last or "").startswith(f"{key}-after-"):
+                continue
+            if last is not None and demand.is_loaded(key):
+                # Content that comes back after other content is current again, so it is a delivery of its own.
+                key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"
             if not demand.is_loaded(key):
                 yield self._delivery(demand, file, original, key=key, cursor=None if place.is_local else seen.text())
 

@@ -87,6 +87,8 @@ class Demand:
     """A private folder for temporary files; removed after the load."""
     base: Path
     """Relative paths in options start here: the domain's folder."""
+    last_key: Callable[[str], str | None] = lambda _origin: None
+    """The key of the last delivery of an origin, so that content which comes back is seen as new."""
 
 
 class Connector(Protocol):
@@ -137,6 +139,10 @@ class Lake(Protocol):
 
     def is_loaded(self, dataset: DatasetId, key: str) -> bool:
         """Tell whether a delivery with this key is committed."""
+        ...
+
+    def last_key(self, dataset: DatasetId, origin: str) -> str | None:
+        """Return the key of the last committed delivery of an origin (a file's name)."""
         ...
 
 

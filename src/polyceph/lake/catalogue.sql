@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS {schema}.polyceph_load (
     dataset text NOT NULL,
     key text NOT NULL,
     cursor text,
+    origin text,
     snapshot_id bigint NOT NULL,
     loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (dataset, key)
@@ -36,8 +37,9 @@ BEGIN
     extra := coalesce(nullif(NEW.commit_extra_info, '')::jsonb, stamp -> 'extra', '{{}}'::jsonb);
     NEW.commit_extra_info := (extra || jsonb_build_object('role', session_user))::text;
     IF extra ? 'load' THEN
-        INSERT INTO {schema}.polyceph_load (dataset, key, cursor, snapshot_id)
-        VALUES (extra #>> '{{load,dataset}}', extra #>> '{{load,key}}', extra #>> '{{load,cursor}}', NEW.snapshot_id)
+        INSERT INTO {schema}.polyceph_load (dataset, key, cursor, origin, snapshot_id)
+        VALUES (extra #>> '{{load,dataset}}', extra #>> '{{load,key}}', extra #>> '{{load,cursor}}', extra #>> '{{load,origin}}',
+                NEW.snapshot_id)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             -- DuckLake tries again when it reads words such as duplicate key in a message; this must end the commit.

@@ -69,6 +69,7 @@ WHERE s.snapshot_id > %s ORDER BY s.snapshot_id
 _NEWEST = "SELECT max(snapshot_id) FROM {schema}.ducklake_snapshot"
 _LOADED = "SELECT snapshot_id FROM {schema}.polyceph_load WHERE dataset = %s AND key = %s"
 _CURSOR = "SELECT cursor FROM {schema}.polyceph_load WHERE dataset = %s AND cursor IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1"
+_LAST_KEY = "SELECT key FROM {schema}.polyceph_load WHERE dataset = %s AND origin = %s ORDER BY snapshot_id DESC LIMIT 1"
 _TYPES = {
     "int8": "TINYINT",
     "int16": "SMALLINT",
@@ -140,6 +141,12 @@ def loaded_snapshot(session: psycopg.Connection[Any], lake: LakeAddress, dataset
 def last_cursor(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId) -> str | None:
     """Return the cursor of the last committed load that had one."""
     row = _ask(session, lake, _CURSOR, str(dataset)).fetchone()
+    return row[0] if row else None
+
+
+def last_key(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId, origin: str) -> str | None:
+    """Return the key of the last committed delivery of an origin, None when nothing came from it."""
+    row = _ask(session, lake, _LAST_KEY, str(dataset), origin).fetchone()
     return row[0] if row else None
 
 

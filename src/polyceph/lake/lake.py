@@ -23,7 +23,7 @@ from polyceph.core.ports import ArrowStream, Delivery, LoadReport, Pushdown, Sna
 from polyceph.errors import Invalid
 from polyceph.lake.attach import attach_lake
 from polyceph.lake.engine import open_engine, quote
-from polyceph.lake.facts import TableFacts, current_snapshot, last_cursor, loaded_snapshot, snapshot_records, table_facts
+from polyceph.lake.facts import TableFacts, current_snapshot, last_cursor, last_key, loaded_snapshot, snapshot_records, table_facts
 from polyceph.lake.load import load_delivery
 from polyceph.lake.locks import TableLock, catalogue_session, table_locks
 from polyceph.lake.replace import replace_table
@@ -137,6 +137,11 @@ class DomainLake:
         """Tell whether a delivery with this key is committed."""
         with catalogue_session(self.own) as session:
             return loaded_snapshot(session, self.own, dataset, key) is not None
+
+    def last_key(self, dataset: DatasetId, origin: str) -> str | None:
+        """Return the key of the last committed delivery of an origin."""
+        with catalogue_session(self.own) as session:
+            return last_key(session, self.own, dataset, origin)
 
     def facts(self, dataset: DatasetId) -> TableFacts:
         """Return rows, bytes, files, last snapshot and columns of an own dataset, from the catalogue alone."""

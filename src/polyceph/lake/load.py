@@ -187,7 +187,7 @@ def _commit(load: _Load, lock: TableLock, entry: TableEntry, staged: list[Staged
     placed = [place_file(load.connection, load.lake, file, entry.folder) for file in staged]
     rows, size = sum(file.rows for file in staged), sum(file.bytes for file in staged)
     dataset, given = load.contract.dataset, load.delivery
-    stamp = {"dataset": str(dataset), "key": given.key, "cursor": given.cursor, "rows": rows}
+    stamp = {"dataset": str(dataset), "key": given.key, "cursor": given.cursor, "origin": given.origin, "rows": rows}
     record: list[object] = [
         str(dataset),
         given.key,

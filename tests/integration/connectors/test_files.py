@@ -41,7 +41,9 @@ def ask(folder: Path, options: dict[str, object], *, columns: tuple[Column, ...]
     loaded = more.get("loaded", set())
     workspace = folder / f".workspace-{time.monotonic_ns()}"
     workspace.mkdir()
-    demand = Demand(PUPILS, contract, options, more.get("cursor"), loaded.__contains__, workspace, folder)
+    demand = Demand(
+        PUPILS, contract, options, more.get("cursor"), loaded.__contains__, workspace, folder, last_key=more.get("last", {}).get
+    )
     source = FilesConnector.source_options.model_validate(more.get("source", {"folder": "in"}))
     return list(FilesConnector(source, base=folder).deliveries(demand))
 
@@ -113,6 +115,19 @@ def test_unchanged_files_are_not_delivered_again_and_new_bytes_are(folder: Path)
     [second] = ask(folder, {"path": "pupils.csv"}, loaded={first.key})
     assert second.key != first.key
     assert len(rows(second)) == 3
+
+
+def test_content_that_comes_back_is_a_delivery_of_its_own_once(folder: Path) -> None:
+    put(folder, "pupils.csv")
+    [first] = ask(folder, {"path": "pupils.csv"})
+    put(folder, "pupils.csv", CSV + "9;9;2024-01-01\n")
+    [second] = ask(folder, {"path": "pupils.csv"}, loaded={first.key}, last={"pupils.csv": first.key})
+    put(folder, "pupils.csv")
+    both = {first.key, second.key}
+    [third] = ask(folder, {"path": "pupils.csv"}, loaded=both, last={"pupils.csv": second.key})
+    [again] = ask(folder, {"path": "pupils.csv"}, loaded=both, last={"pupils.csv": second.key})
+    assert third.key == again.key not in both
+    assert ask(folder, {"path": "pupils.csv"}, loaded=both | {third.key}, last={"pupils.csv": third.key}) == []
 
 
 def test_another_way_of_reading_is_another_delivery(folder: Path) -> None:

@@ -110,6 +110,7 @@ def _deliveries(runtime: DomainRuntime, contract: Contract, source: str, options
             is_loaded=lambda key: runtime.lake.is_loaded(dataset, key),
             workspace=Path(workspace),
             base=runtime.folder,
+            last_key=lambda origin: runtime.lake.last_key(dataset, origin),
         )
         for delivery in connector.deliveries(demand):
             yield runtime.lake.load(delivery, contract, commit)
