@@ -58,6 +58,13 @@ class Original:
 
 
 @dataclass(frozen=True)
+class Follows:
+    """The cursor a portion starts behind, as the demand gave it; None is the very beginning of the source."""
+
+    cursor: str | None
+
+
+@dataclass(frozen=True)
 class Delivery:
     """One portion of a source for one dataset, loaded whole or not at all.
 
@@ -72,6 +79,8 @@ class Delivery:
     notes: tuple[Note, ...] = ()
     origin: str = ""
     """What a person calls it: a file's name, a table, an address."""
+    follows: Follows | None = None
+    """Set by a source that is read from cursor to cursor: refused when the dataset's last load stopped elsewhere. None: no such bond."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,8 @@ class Demand:
     """Relative paths in options start here: the domain's folder."""
     last_key: Callable[[str], str | None] = lambda _origin: None
     """The key of the last delivery of an origin, so that content which comes back is seen as new."""
+    run: str = ""
+    """The run that asks, the same when it is tried again: the key of a source that has no other (a whole table, a query)."""
 
 
 class Connector(Protocol):
