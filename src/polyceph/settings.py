@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from polyceph.errors import Misconfigured, Problem
 
 
 class PostgresAddress(BaseModel):
@@ -105,6 +109,7 @@ class Settings(BaseSettings):
     federation: Path = Path()
     home: Path | None = Field(default=None, description="state folder; <federation>/.polyceph when empty")
     environment: str = "dev"
+    today: date | None = Field(default=None, description="the day (YYYY-MM-DD) to live on; the clock's, in Europe/Brussels, when empty")
     store: StoreSettings = StoreSettings()
     storage: ObjectStorage = ObjectStorage()
     web: WebSettings = WebSettings()
@@ -113,6 +118,32 @@ class Settings(BaseSettings):
     def state(self) -> Path:
         """Return the absolute folder that holds everything a running federation keeps on this machine."""
         return (self.home or self.federation / ".polyceph").resolve()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Return the settings of the environment; what is given here wins over it.
+
+    Raises:
+        Misconfigured: variables hold what they may not; all are named, with what is good, and no value is shown.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = [_problem(part["loc"], part["type"], part["msg"]) for part in error.errors(include_input=False, include_url=False)]
+    except SettingsError as error:
+        raise Misconfigured(f"the settings cannot be read: {error}", hint="give each setting as a variable of its own") from None
+    # pydantic's own error repeats values, and a value may be a secret: it is not passed on.
+    raise Misconfigured("the settings of this process are wrong", problems=problems, hint="see docs/reference/settings.md") from None
+
+
+def _problem(where: tuple[int | str, ...], kind: str, message: str) -> Problem:
+    variable = "__".join(("POLYCEPH_" + str(where[0]).upper(), *(str(part).upper() for part in where[1:])))
+    if kind != "extra_forbidden":
+        return Problem(f"{variable}: {message}")
+    section = Settings.model_fields[str(where[0])].annotation
+    known = section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else {}
+    names = tuple(f"POLYCEPH_{str(where[0]).upper()}__{name.upper()}" for name in sorted(known))
+    return Problem(f"{variable} is not a setting", allowed=names)
 
 
 class DomainProcess(BaseSettings):
