@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from polyceph.errors import Misconfigured, Problem
@@ -84,6 +85,14 @@ class WebSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
+
+    @field_validator("host")
+    @classmethod
+    def _only_this_machine(cls, value: str) -> str:
+        if value != "localhost" and not ip_address(value).is_loopback:
+            raise ValueError(f"{value} is not this machine alone; until there is sign-in, only 127.0.0.1, ::1 and localhost are allowed")
+        return value
+
     port: int = Field(default=3000, ge=0, le=65535, description="0 takes any free port")
 
 
@@ -96,7 +105,7 @@ class LimitSettings(BaseModel):
     duckdb_memory_mb: int = Field(default=1024, ge=128)
     duckdb_threads: int = Field(default=2, ge=1)
     load_seconds: int = Field(default=90, ge=1, description="time a domain's code may take to load before its process is ended")
-    orphan_grace_hours: int = Field(default=24, ge=0, description="age at which files of killed loads are removed")
+    orphan_grace_hours: int = Field(default=24, ge=1, description="age at which files of killed loads are removed")
 
 
 class Settings(BaseSettings):

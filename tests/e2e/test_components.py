@@ -119,6 +119,9 @@ def federation(folder: Path, polyceph: Command) -> Path:
         "domains/lab/contracts/gold/totals.odcs.yaml": _contract("gold", "totals", {"kind": "string", "total": "integer"}),
         "domains/lab/contracts/output/totals.odcs.yaml": _contract("output", "totals", {"kind": "string", "total": "integer"}),
         "domains/lab/contracts/output/other_totals.odcs.yaml": _contract("output", "other_totals", {"kind": "string"}),
+        "domains/lab/contracts/output/served_totals.odcs.yaml": _contract(
+            "output", "served_totals", {"kind": "string", "total": "integer"}
+        ),
         "domains/thief/domain.yaml": _DOMAIN.format(name="thief"),
         "domains/thief/sources/none.csv": "a\n",
         "domains/thief/defs/python_assets.py": _THIEF,

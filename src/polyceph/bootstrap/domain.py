@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyceph import plugins
 from polyceph.bootstrap.declared import domain_declarations
-from polyceph.core.model.domain import Domain
+from polyceph.core.model.domain import Domain, Source
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import Connector
 from polyceph.errors import NotFound
@@ -57,14 +57,19 @@ def connection_arguments(address: PostgresAddress) -> dict[str, Any]:
     }
 
 
-def connector_of(runtime: DomainRuntime, source: str) -> Connector:
-    """Return a connector for a source of the domain, built from its declared options."""
+def source_of(runtime: DomainRuntime, source: str) -> Source:
+    """Return a declared source of the domain; raise `NotFound` with those that are declared."""
     if source not in runtime.domain.sources:
         raise NotFound(
             f"source {source!r} of {runtime.domain.name} is not declared",
             hint=f"declare it in {runtime.domain.folder}/domain.yaml; declared are {', '.join(sorted(runtime.domain.sources))}",
         )
-    declared = runtime.domain.sources[source]
+    return runtime.domain.sources[source]
+
+
+def connector_of(runtime: DomainRuntime, source: str) -> Connector:
+    """Return a connector for a source of the domain, built from its declared options."""
+    declared = source_of(runtime, source)
     found = plugins.load(plugins.CONNECTORS, declared.connector)
     connector: Connector = found(found.source_options(**declared.options), base=runtime.folder)
     return connector

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +78,6 @@ def export(runtime: DomainRuntime, dataset: DatasetId, path: Path) -> None:
             file.write_batch(batch)
 
 
-def parquet(path: Path) -> pa.RecordBatchReader:
-    """Return the rows of a Parquet file, batch by batch."""
-    file = pq.ParquetFile(path)
-    return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
-
-
 def serve_table(runtime: DomainRuntime, dataset: DatasetId, table: str, commit: LakeCommit) -> OutputReport:
     """Serve a dataset as a table of the domain's schema in the output database, described by the output's contract."""
     target = runtime.process.address(OUTPUT_DATABASE)
@@ -94,6 +89,16 @@ def serve_file(runtime: DomainRuntime, dataset: DatasetId, name: str, commit: La
     """Serve a dataset as a file in the domain's outputs folder; the format is the name's extension."""
     path = runtime.state / "outputs" / runtime.domain.name / name
     return to_file(runtime.lake, dataset, path, file_format=path.suffix.removeprefix("."), commit=commit)
+
+
+def replace_together(runtime: DomainRuntime, files: Mapping[DatasetId, Path], commit: LakeCommit) -> None:
+    """Replace the content of several datasets by Parquet files, in one commit: all become visible or none."""
+    with runtime.lake.writing(list(files)), runtime.lake.connection(commit) as connection:
+        connection.execute("BEGIN")
+        for dataset, path in files.items():
+            names = ".".join(quote(part) for part in (dataset.domain, str(dataset.zone), dataset.name))
+            connection.execute(f"CREATE OR REPLACE TABLE {names} AS SELECT * FROM read_parquet(?)", [str(path)])  # noqa: S608  quoted
+        connection.execute("COMMIT")
 
 
 def contract_problems(runtime: DomainRuntime, table: DatasetId, contract: Contract) -> list[Problem]:
@@ -113,5 +118,7 @@ def output_query(runtime: DomainRuntime, sql: str, parameters: list[object]) -> 
     import psycopg
 
     address = runtime.process.address(OUTPUT_DATABASE)
-    with psycopg.connect(**connection_arguments(address), options=f"-c search_path={runtime.domain.name}") as connection:
+    with psycopg.connect(
+        **connection_arguments(address), options=f"-c search_path={runtime.domain.name} -c default_transaction_read_only=on"
+    ) as connection:
         return pl.read_database(sql, connection, execute_options={"params": parameters} if parameters else None).to_arrow()

@@ -29,11 +29,11 @@ def demo(
     Example: polyceph demo --once --json
     """
     from polyceph.orchestrate import demonstration, runs, services
-    from polyceph.settings import Settings
+    from polyceph.settings import load_settings
 
     began = time.monotonic()
     stop_on_signals()
-    settings = Settings(federation=folder)
+    settings = load_settings(federation=folder)
     services.refuse_second_start(settings)
     demonstration.place_federation(folder)
     running = services.start(
@@ -59,7 +59,7 @@ def _stay(running: Any) -> None:
     render.note(f"open {running.address} ; Ctrl-C stops everything")
     while True:
         time.sleep(5)
-        running.platform.record_snapshots()
+        running.record()
 
 
 def _show(result: Any, outcomes: list[Any]) -> None:

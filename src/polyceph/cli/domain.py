@@ -21,9 +21,9 @@ def new(
     Example: polyceph domain new sport --title "Sport"
     """
     from polyceph.scaffold.domain import write_domain
-    from polyceph.settings import Settings
+    from polyceph.settings import load_settings
 
-    for path in write_domain(Settings().federation, name, title or name.replace("_", " ").capitalize()):
+    for path in write_domain(load_settings().federation, name, title or name.replace("_", " ").capitalize()):
         render.line(str(path))
     render.note(f"next: polyceph check && polyceph up, then polyceph run {name}")
 
@@ -36,9 +36,9 @@ def install(names: Annotated[list[str] | None, typer.Argument(help="Domains; all
     """
     from polyceph.bootstrap.declared import checked_federation
     from polyceph.orchestrate.environments import install as make
-    from polyceph.settings import Settings
+    from polyceph.settings import load_settings
 
-    settings = Settings()
+    settings = load_settings()
     federation = checked_federation(settings)
     for name in names or sorted(federation.domains):
         render.line(str(make(settings.state(), settings.federation / federation.domains[name].folder, name)))

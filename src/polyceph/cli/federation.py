@@ -42,9 +42,9 @@ def check(
     Example: polyceph check --defs
     """
     from polyceph.bootstrap.declared import checked_federation
-    from polyceph.settings import Settings
+    from polyceph.settings import load_settings
 
-    settings = Settings()
+    settings = load_settings()
     found = checked_federation(settings)
     if defs:
         from polyceph.orchestrate.preflight import check_definitions

@@ -32,9 +32,9 @@ def up(detach: Annotated[bool, typer.Option("--detach", help="Return when everyt
     Example: polyceph up --detach
     """
     from polyceph.orchestrate.services import start
-    from polyceph.settings import Settings
+    from polyceph.settings import load_settings
 
-    settings = Settings()
+    settings = load_settings()
     if detach:
         _detach(settings)
         return
@@ -44,7 +44,7 @@ def up(detach: Annotated[bool, typer.Option("--detach", help="Return when everyt
         say_running(running)
         while True:
             time.sleep(_RECORD_S)
-            running.platform.record_snapshots()
+            running.record()
     except KeyboardInterrupt:
         render.note("stopping")
     finally:
@@ -66,7 +66,7 @@ def _detach(settings: Any) -> None:
     end = time.monotonic() + _DETACH_S
     while time.monotonic() < end and child.poll() is None:
         found = running_process(settings)
-        if found is not None:
+        if found is not None and found[1]["address"]:
             render.line(f"running at {found[1]['address']}")
             return
         time.sleep(0.2)
@@ -97,9 +97,9 @@ def down() -> None:
     """
     from polyceph.errors import Unavailable
     from polyceph.orchestrate.services import running_process
-    from polyceph.settings import Settings
+    from polyceph.settings import load_settings
 
-    found = running_process(Settings())
+    found = running_process(load_settings())
     if found is None:
         render.line("it does not run")
         return
@@ -123,9 +123,9 @@ def run(
     from polyceph.bootstrap.declared import usable_federation
     from polyceph.bootstrap.platform import join_platform
     from polyceph.orchestrate import runs, services
-    from polyceph.settings import Settings
+    from polyceph.settings import load_settings
 
-    settings = Settings()
+    settings = load_settings()
     launcher = services.launcher_of(settings)
     plan = runs.plan(usable_federation(settings).federation, tuple(what or ()))
     outcomes = run_plan(join_platform(settings), launcher, plan)
@@ -171,13 +171,17 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     from polyceph.errors import PolycephError
     from polyceph.orchestrate.launcher import DagsterLauncher
     from polyceph.orchestrate.services import running_process
-    from polyceph.settings import Settings
+    from polyceph.settings import load_settings
 
-    found = running_process(Settings())
+    found = running_process(load_settings())
     if found is None:
         render.as_json({"running": False}) if json else render.line("it does not run; start it with polyceph up")
         return
     process, known = found
+    if known["address"] is None:
+        state = {"running": False, "starting": True, "pid": process.pid}
+        render.as_json(state) if json else render.line(f"it is starting (process {process.pid})")
+        return
     address = str(known["address"])
     try:
         domains = {name: reason or "runs" for name, reason in DagsterLauncher(address).locations().items()}

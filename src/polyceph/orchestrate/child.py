@@ -1,4 +1,4 @@
-"""Become a service: die with the parent, stay within a memory limit, then exec. Run as `python -m polyceph.orchestrate.child`.
+"""Become a service: die with the parent, stay within a memory limit, then exec. The supervisor runs this file by its path.
 
 Kept free of imports beyond the standard library, so that it costs some ten milliseconds; a `preexec_fn` would be
 unsafe in a parent with threads.
@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> None:
         sys.exit("the parent process has ended before its service could start")
     if limit_mb:
         resource.setrlimit(resource.RLIMIT_DATA, (limit_mb * _MEBIBYTE, limit_mb * _MEBIBYTE))
+    os.umask(0o077)  # rows, logs and outputs are this account's alone
     os.execvp(command[0], command)  # noqa: S606
 
 

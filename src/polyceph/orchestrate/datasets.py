@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
 
 from polyceph.bootstrap.domain import DomainRuntime
+from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset
 from polyceph.core.ports import LoadReport
@@ -132,6 +133,8 @@ def schedule(name: str, cron: str | None, keys: Iterable[dg.AssetKey]) -> list[d
     return [dg.ScheduleDefinition(name=name, cron_schedule=cron, target=target, execution_timezone=TIMEZONE, default_status=status)]
 
 
-def run_tags(runtime: DomainRuntime) -> Mapping[str, str]:
-    """Return the tags by which a run is found again."""
-    return {"polyceph/domain": runtime.domain.name, "polyceph/code": runtime.process.code}
+def commit_of(runtime: DomainRuntime, message: str, run: str, datasets: Iterable[DatasetId] = ()) -> LakeCommit:
+    """Return the stamp of a change that this domain makes in a run, with the contract versions of the datasets it concerns."""
+    versions = {str(d): contract_version(runtime, d) for d in datasets}
+    contracts = {name: version for name, version in versions.items() if version}
+    return LakeCommit(author=runtime.process.user, message=message, run=run, code=runtime.process.code, contracts=contracts)

@@ -1,5 +1,6 @@
 """dbt's models and tests as Dagster assets and checks of datasets, built by a dbt process that holds no secret in its files."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,9 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, dbt_assets
 from packaging.version import Version
 
 from polyceph.bootstrap.domain import DomainRuntime
-from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.errors import Invalid, PolycephError, Problem
-from polyceph.orchestrate.datasets import contract_version, dataset_of, key_of, lake_metadata
+from polyceph.orchestrate.datasets import commit_of, dataset_of, key_of, lake_metadata
 from polyceph.orchestrate.dbt_project import PreparedProject, dbt_command, dbt_environment, run_target
 from polyceph.orchestrate.refusals import explained
 
@@ -67,18 +67,12 @@ def _build(context: dg.AssetExecutionContext, runtime: DomainRuntime, prepared: 
 
     datasets = sorted(dataset_of(key) for key in context.selected_asset_keys)
     target = run_target(prepared, context.run_id, context.op_execution_context.get_step_execution_context().step.key)
-    versions = {str(d): contract_version(runtime, d) or "" for d in datasets}
-    commit = LakeCommit(
-        author=runtime.process.user,
-        message=f"dbt build of {runtime.domain.name}",
-        run=context.run_id,
-        code=runtime.process.code,
-        contracts={name: version for name, version in versions.items() if version},
-    )
+    commit = commit_of(runtime, f"dbt build of {runtime.domain.name}", context.run_id, datasets)
     environment = dbt_environment(prepared, target, lakes.stamp_environment(commit))
     try:
         with runtime.lake.writing(datasets):
             yield from _events(context, runtime, prepared, environment)
+        shutil.rmtree(target, ignore_errors=True)  # of a failed build the artefacts stay, for the person who mends it
     except PolycephError as error:
         raise explained(error) from error
 

@@ -3,9 +3,8 @@
 import dagster as dg
 
 from polyceph.bootstrap.domain import DomainRuntime
-from polyceph.core.model.commit import LakeCommit
 from polyceph.errors import PolycephError
-from polyceph.orchestrate.datasets import TIMEZONE
+from polyceph.orchestrate.datasets import TIMEZONE, commit_of
 from polyceph.orchestrate.refusals import explained
 
 _NIGHTLY = "30 2 * * *"
@@ -18,7 +17,7 @@ def housekeeping(runtime: DomainRuntime) -> dg.ScheduleDefinition:
     def clean_lake(context: dg.OpExecutionContext) -> None:
         from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
 
-        commit = LakeCommit(author=runtime.process.user, message="housekeeping", run=context.run_id, code=runtime.process.code)
+        commit = commit_of(runtime, "housekeeping", context.run_id)
         try:
             report = lakes.maintain_lake(runtime, commit)
         except PolycephError as error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import yaml
 
+from polyceph.errors import Unavailable
 from polyceph.settings import PostgresAddress
 
 _CONCURRENT_RUNS = 4
@@ -85,8 +89,14 @@ def daemon_command(python: Path, workspace: Path) -> tuple[str, ...]:
     return (str(python), "-m", "dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning")
 
 
-def sockets_of(folder: Path, domains: Iterable[str]) -> dict[str, Path]:
-    """Return the socket of each domain's code server, in a folder only this account may enter."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
-    return {name: folder / f"{name}.sock" for name in domains}
+def prepare_storage(home: Path, environment: Mapping[str, str]) -> None:
+    """Make or migrate Dagster's tables once per release of Dagster, before several processes would do it at the same time."""
+    done, release = home / "storage", version("dagster")
+    if done.exists() and done.read_text() == release:
+        return
+    command = [sys.executable, "-m", "dagster", "instance", "migrate"]
+    ended = subprocess.run(command, env=dict(environment), cwd=home, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        said = (ended.stderr or ended.stdout).strip().splitlines()[-1:]
+        raise Unavailable(f"Dagster's storage cannot be prepared: {' '.join(said)}", hint="is the database polyceph_dagster reachable?")
+    done.write_text(release)

@@ -6,8 +6,9 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from polyceph.bootstrap.domain import current_domain
-from polyceph.core.model.commit import LakeCommit
-from polyceph.orchestrate.datasets import contract_version, key_of, lake_metadata, local_dataset
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.errors import Invalid
+from polyceph.orchestrate.datasets import commit_of, key_of, lake_metadata, local_dataset
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,14 +40,7 @@ class Lake(dg.ConfigurableResource[Any]):
         """Replace the content of `zone.dataset` atomically by Arrow, Polars or pandas rows; return what the asset returns."""
         runtime = current_domain()
         named = local_dataset(runtime.domain.name, dataset)
-        version = contract_version(runtime, named)
-        commit = LakeCommit(
-            author=runtime.process.user,
-            message=f"replace {named}",
-            run=self._run,
-            code=runtime.process.code,
-            contracts={str(named): version} if version else {},
-        )
+        commit = commit_of(runtime, f"replace {named}", self._run, [named])
         runtime.lake.replace(named, arrow(rows), commit)
         return dg.MaterializeResult(asset_key=key_of(named), metadata=lake_metadata(runtime, named))
 
@@ -95,13 +89,20 @@ class Postgres(dg.ConfigurableResource[Any]):
         return Rows(lakes.output_query(current_domain(), sql, parameters or []))
 
     def copy_from(self, dataset: str, *, table: str) -> int:
-        """Serve `zone.dataset` as `table` in the domain's schema by atomic swap; return the number of rows."""
-        from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
+        """Serve a gold dataset as the declared output `table` by atomic swap; return the number of rows.
+
+        Raises:
+            Invalid: the output has no contract, or the dataset does not keep it.
+        """
+        from polyceph.orchestrate.components.output import serve  # the components import this module's neighbours
 
         runtime = current_domain()
-        named = local_dataset(runtime.domain.name, dataset)
-        commit = LakeCommit(author=runtime.process.user, message=f"copy {named} to {table}", run=self._run, code=runtime.process.code)
-        return lakes.serve_table(runtime, named, table, commit).rows
+        output = DatasetId(runtime.domain.name, Zone.OUTPUT, table)
+        if output not in runtime.domain.contracts:
+            file = f"{runtime.domain.folder}/contracts/output/{table}.odcs.yaml"
+            raise Invalid(f"{output} has no contract, so nothing is served under this name", hint=f"write {file}")
+        report = serve(runtime, output, local_dataset(runtime.domain.name, dataset), to="postgres", run=self._run)
+        return int(report["dagster/row_count"])
 
 
 def arrow(rows: Any) -> Any:

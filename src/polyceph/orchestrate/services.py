@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import signal
 import socket
+import stat
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
 
-from polyceph.bootstrap.platform import Platform, open_platform
-from polyceph.errors import Conflict, PolycephError, Unavailable
+from polyceph.bootstrap.platform import Platform, open_platform, passed_environment
+from polyceph.errors import Conflict, Misconfigured, PolycephError, Unavailable
 from polyceph.logs import log
 from polyceph.orchestrate import environments, instance
 from polyceph.orchestrate.launcher import DagsterLauncher
@@ -38,12 +43,20 @@ class Running:
     launcher: DagsterLauncher
     address: str
     left_out: Mapping[str, str]
+    held: IO[str]
+    """The lock by which no second process runs this federation."""
 
     def stop(self) -> None:
-        """Stop every process, PostgreSQL last."""
-        self.supervisor.stop()
-        self.platform.close()
-        state_file(self.platform.settings).unlink(missing_ok=True)
+        """Stop every process, PostgreSQL last; a second Ctrl-C does not interrupt it."""
+        _stop(self.platform.settings, self.supervisor, self.platform, self.held)
+
+    def record(self) -> None:
+        """Record what happened since the last time; what cannot be recorded now is tried again at the next call."""
+        for step in (self.platform.record_snapshots, lambda: self.platform.record_runs(self.launcher)):
+            try:
+                step()
+            except PolycephError as error:
+                log.warning("not recorded yet: %s", error.message)
 
 
 def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform], None] | None = None) -> Running:
@@ -57,11 +70,12 @@ def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform], Non
         Conflict: this federation runs already.
         Invalid: what is broken concerns the federation as a whole.
     """
-    refuse_second_start(settings)
-    heard("PostgreSQL")
-    platform = open_platform(settings)
+    held = _hold(settings)
     supervisor = Supervisor()
+    platform: Platform | None = None
     try:
+        heard("PostgreSQL")
+        platform = open_platform(settings)
         if prepare is not None:
             heard("sources")
             prepare(platform)
@@ -72,21 +86,56 @@ def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform], Non
         heard("code locations")
         launcher = DagsterLauncher(address)
         _wait_for_locations(launcher, frozenset(platform.federation.domains) - left_out.keys(), left_out)
+        running = Running(platform, supervisor, launcher, address, left_out, held)
+        _write_state(settings, address=address, left_out=left_out)
     except BaseException:
-        supervisor.stop()
-        platform.close()
+        _stop(settings, supervisor, platform, held)
         raise
-    running = Running(platform, supervisor, launcher, address, left_out)
-    _write_state(running)
     return running
+
+
+def _hold(settings: Settings) -> IO[str]:
+    """Take the federation's lock for the life of this process and say that it is starting; raise `Conflict` when it is taken."""
+    refuse_second_start(settings)
+    state = settings.state()
+    state.mkdir(parents=True, exist_ok=True)
+    state.chmod(0o711 if os.getuid() == 0 else 0o700)  # under root the database's own account must pass through
+    held = (state / "up.lock").open("a")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        raise Conflict("another process is starting or stopping this federation", hint="wait a moment, or see polyceph status") from None
+    _write_state(settings, address=None, left_out={})
+    return held
+
+
+def _stop(settings: Settings, supervisor: Supervisor, platform: Platform | None, held: IO[str]) -> None:
+    """Stop what runs, whatever fails on the way."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+    try:
+        supervisor.stop()
+    finally:
+        try:
+            state_file(settings).unlink(missing_ok=True)
+            if platform is not None:
+                platform.close()
+        finally:
+            held.close()
 
 
 def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[str, str], *, heard: Heard) -> str:
     settings = platform.settings
     state, home = settings.state(), settings.state() / "dagster"
     instance.write_instance(home)
+    own = {**passed_environment(), **instance.instance_environment(home, platform.dagster)}
+    instance.prepare_storage(home, own)
+    address = _web_address(settings)
+    folder = _socket_folder(state)
     started: list[str] = []
-    sockets = instance.sockets_of(_socket_folder(state), platform.federation.domains)
+    sockets = {name: folder / f"{name}.sock" for name in platform.federation.domains}
     for name in sorted(platform.federation.domains.keys() - left_out.keys()):
         heard(f"code server of {name}")
         try:
@@ -96,13 +145,10 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
             left_out[name] = str(error)
     workspace = home / "workspace.yaml"
     instance.write_workspace(workspace, {name: sockets[name] for name in started})
-    own = {**os.environ, **instance.instance_environment(home, platform.dagster)}
-    port = settings.web.port or _free_port(settings.web.host)
-    address = f"http://{settings.web.host}:{port}"
     _wait_for_code(supervisor, started, settings.limits.load_seconds, left_out)
     heard("webserver and daemon")
     python, logs = Path(sys.executable), state / "logs"
-    web = instance.webserver_command(python, workspace, host=settings.web.host, port=port)
+    web = instance.webserver_command(python, workspace, host=settings.web.host, port=int(address.rpartition(":")[2]))
     supervisor.start(Service(WEBSERVER, web, own, logs / "webserver.log", home, lambda: _answers(address)))
     supervisor.start(Service(DAEMON, instance.daemon_command(python, workspace), own, logs / "daemon.log", home, lambda: True))
     supervisor.wait_ready(WEBSERVER, seconds=_READY_S)
@@ -178,7 +224,8 @@ def refuse_second_start(settings: Settings) -> None:
     found = running_process(settings)
     if found is not None:
         process, known = found
-        raise Conflict(f"this federation runs already (process {process.pid}, {known['address']})", hint="stop it with polyceph down")
+        where = known["address"] or "still starting"
+        raise Conflict(f"this federation runs already (process {process.pid}, {where})", hint="stop it with polyceph down")
 
 
 def launcher_of(settings: Settings) -> DagsterLauncher:
@@ -186,32 +233,46 @@ def launcher_of(settings: Settings) -> DagsterLauncher:
     found = running_process(settings)
     if found is None:
         raise Unavailable("this federation does not run", hint="start it with polyceph up")
+    if found[1]["address"] is None:
+        raise Unavailable("this federation is still starting", hint="wait until polyceph status says that it runs")
     return DagsterLauncher(str(found[1]["address"]))
 
 
-def _write_state(running: Running) -> None:
+def _write_state(settings: Settings, *, address: str | None, left_out: Mapping[str, str]) -> None:
+    """Write under which process the federation runs; an address of None says that it is still starting."""
     process = psutil.Process()
-    known = {
-        "pid": process.pid,
-        "created": process.create_time(),
-        "address": running.address,
-        "domains": sorted(running.platform.federation.domains),
-        "left_out": dict(running.left_out),
-    }
-    state_file(running.platform.settings).write_text(json.dumps(known, indent=1))
-    log.info("running at %s", running.address)
+    known = {"pid": process.pid, "created": process.create_time(), "address": address, "left_out": dict(left_out)}
+    fresh = state_file(settings).with_suffix(".new")
+    fresh.write_text(json.dumps(known, indent=1))
+    fresh.replace(state_file(settings))
 
 
 def _socket_folder(state: Path) -> Path:
-    """Return a short private folder for sockets: a Unix socket's path may hold 107 bytes only."""
+    """Return a short private folder for sockets: a Unix socket's path may hold 107 bytes only.
+
+    Code servers have no sign-in, so a folder that another account made is never used.
+    """
     name = hashlib.sha256(str(state).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"polyceph-{os.getuid()}-{name}"
+    folder = Path(tempfile.gettempdir()) / f"polyceph-{os.getuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise Misconfigured(f"{folder} belongs to another account", hint="remove it, or set TMPDIR to a folder of your own")
+    folder.chmod(0o700)
+    return folder
 
 
-def _free_port(host: str) -> int:
+def _web_address(settings: Settings) -> str:
+    """Return where the webserver will listen; raise `Conflict` when something else does already."""
+    host, port = settings.web.host, settings.web.port
     with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            hint = "set POLYCEPH_WEB__PORT to another port, or to 0 for any free one"
+            raise Conflict(f"port {port} of {host} is taken by another program", hint=hint) from error
+        return f"http://{host}:{probe.getsockname()[1]}"
 
 
 def _accepts(path: Path) -> bool:

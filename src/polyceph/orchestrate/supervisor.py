@@ -65,10 +65,12 @@ class Supervisor:
 
     def wait_ready(self, name: str, *, seconds: float = 120.0) -> None:
         """Wait until the service says it is ready; raise `Unavailable` with the end of its log when it does not."""
-        service = self._kept[name].service
+        kept = self._kept[name]
+        service = kept.service
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if service.is_ready():
+            # Another program may answer at the same address, so our own process must live as well.
+            if kept.process.poll() is None and service.is_ready():
                 return
             time.sleep(0.1)
         raise Unavailable(f"{name} is not ready after {seconds:.0f} s", hint=f"end of {service.log}:\n{last_lines(service.log)}")

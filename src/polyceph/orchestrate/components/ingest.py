@@ -8,14 +8,13 @@ from typing import Annotated, Any
 import dagster as dg
 from pydantic import Field
 
-from polyceph.bootstrap.domain import DomainRuntime, connector_of, current_domain
-from polyceph.core.model.commit import LakeCommit
+from polyceph.bootstrap.domain import DomainRuntime, connector_of, current_domain, source_of
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.ports import Demand, LoadReport
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate.contract_checks import CHECK, result
-from polyceph.orchestrate.datasets import contract_version, key_of, lake_metadata, load_metadata, schedule, spec_of
+from polyceph.orchestrate.datasets import commit_of, key_of, lake_metadata, load_metadata, schedule, spec_of
 from polyceph.orchestrate.refusals import explained
 
 
@@ -39,7 +38,7 @@ class Ingest(dg.Component, dg.Model, dg.Resolvable):
     source: str = Field(description="A source of the domain, as named in domain.yaml.")
     # Passed through as written: Dagster would compile every string as a Jinja template, half a second for 1,000 datasets.
     datasets: Annotated[list[dict[str, Any]], dg.Resolver.passthrough()] = Field(
-        description="One entry per dataset: its name, and the connector's options beside it."
+        min_length=1, description="One entry per dataset: its name, and the connector's options beside it."
     )
     schedule: str | None = Field(default=None, description="Cron expression, Europe/Brussels.")
 
@@ -56,11 +55,11 @@ class Ingest(dg.Component, dg.Model, dg.Resolvable):
 def _asset(runtime: DomainRuntime, source: str, entry: dict[str, Any]) -> dg.AssetsDefinition:
     dataset = DatasetId(runtime.domain.name, Zone.RAW, str(entry["name"]))
     options = {key: value for key, value in entry.items() if key != "name"}
-    declared = runtime.domain.sources[source]
+    kind = source_of(runtime, source).connector
 
     @dg.multi_asset(
         name=f"{dataset.domain}__{dataset.zone}__{dataset.name}",
-        specs=[spec_of(runtime, dataset, kinds=("ducklake", declared.connector))],
+        specs=[spec_of(runtime, dataset, kinds=("ducklake", kind))],
         check_specs=[dg.AssetCheckSpec(CHECK, asset=key_of(dataset), description="The delivery keeps the promises of its contract.")],
     )
     def load(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
@@ -78,7 +77,7 @@ def _load(
     contract = runtime.domain.contracts[dataset]
     reports: list[LoadReport] = []
     try:
-        for report in _deliveries(runtime, contract, source, options, run=context.run_id):
+        for report in _deliveries(runtime, contract, source, options, run=context.run.root_run_id or context.run_id):
             context.log.info(f"{report.origin}: {report.rows} rows, {'loaded' if report.is_new else 'already there'} ({report.key})")
             reports.append(report)
     except Invalid as error:
@@ -94,13 +93,7 @@ def _load(
 def _deliveries(runtime: DomainRuntime, contract: Contract, source: str, options: dict[str, Any], *, run: str) -> Iterator[LoadReport]:
     dataset = contract.dataset
     connector = connector_of(runtime, source)
-    commit = LakeCommit(
-        author=runtime.process.user,
-        message=f"load {dataset} from {source}",
-        run=run,
-        code=runtime.process.code,
-        contracts={str(dataset): contract_version(runtime, dataset) or ""},
-    )
+    commit = commit_of(runtime, f"load {dataset} from {source}", run, [dataset])
     with tempfile.TemporaryDirectory(prefix="polyceph-load-") as workspace:
         demand = Demand(
             dataset=dataset,
@@ -110,6 +103,7 @@ def _deliveries(runtime: DomainRuntime, contract: Contract, source: str, options
             is_loaded=lambda key: runtime.lake.is_loaded(dataset, key),
             workspace=Path(workspace),
             base=runtime.folder,
+            run=run,
             last_key=lambda origin: runtime.lake.last_key(dataset, origin),
         )
         for delivery in connector.deliveries(demand):

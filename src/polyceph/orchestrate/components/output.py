@@ -6,10 +6,9 @@ import dagster as dg
 from pydantic import Field
 
 from polyceph.bootstrap.domain import DomainRuntime, current_domain
-from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.errors import Invalid, PolycephError
-from polyceph.orchestrate.datasets import contract_version, key_of, local_dataset, schedule, spec_of
+from polyceph.orchestrate.datasets import commit_of, contract_version, key_of, local_dataset, schedule, spec_of
 from polyceph.orchestrate.refusals import explained
 
 
@@ -34,7 +33,7 @@ class Output(dg.Component, dg.Model, dg.Resolvable):
     ```
     """
 
-    outputs: list[OutputSpec] = Field(description="What is served.")
+    outputs: list[OutputSpec] = Field(min_length=1, description="What is served.")
     schedule: str | None = Field(default=None, description="Cron expression, Europe/Brussels.")
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  Dagster's signature
@@ -53,26 +52,21 @@ def _asset(runtime: DomainRuntime, spec: OutputSpec) -> dg.AssetsDefinition:
         name=f"{dataset.domain}__{dataset.zone}__{dataset.name}",
         specs=[spec_of(runtime, dataset, deps=[gold], kinds=("polyceph", spec.to))],
     )
-    def serve(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    def output(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         try:
-            report = _serve(runtime, dataset, gold, to=spec.to, run=context.run_id)
+            report = serve(runtime, dataset, gold, to=spec.to, run=context.run_id)
         except PolycephError as error:
             raise explained(error) from error
         return dg.MaterializeResult(asset_key=key_of(dataset), metadata=report)
 
-    return serve
+    return output
 
 
-def _serve(runtime: DomainRuntime, dataset: DatasetId, gold: DatasetId, *, to: str, run: str) -> dict[str, Any]:
+def serve(runtime: DomainRuntime, dataset: DatasetId, gold: DatasetId, *, to: str, run: str) -> dict[str, Any]:
+    """Serve a gold dataset as a declared output, if it keeps the output's contract; return what a run reports."""
     from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
 
-    commit = LakeCommit(
-        author=runtime.process.user,
-        message=f"serve {gold} as {dataset}",
-        run=run,
-        code=runtime.process.code,
-        contracts={str(dataset): contract_version(runtime, dataset) or ""},
-    )
+    commit = commit_of(runtime, f"serve {gold} as {dataset}", run, [dataset])
     promised = runtime.domain.contracts[dataset]
     problems = lakes.contract_problems(runtime, gold, promised)
     if problems:

@@ -1,6 +1,7 @@
 """The component `Shell`: a command with declared inputs and outputs, in any language."""
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,21 +12,20 @@ import dagster as dg
 from pydantic import Field
 
 from polyceph.bootstrap.domain import DomainRuntime, current_domain
-from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId
 from polyceph.errors import Invalid, PolycephError
-from polyceph.orchestrate.datasets import contract_version, key_of, lake_metadata, local_dataset, schedule, spec_of
+from polyceph.orchestrate.datasets import commit_of, key_of, lake_metadata, local_dataset, schedule, spec_of
 from polyceph.orchestrate.refusals import explained
 
-_SHOWN_LINES = 30
-_SECRET_WORDS = ("PASSWORD", "SECRET", "TOKEN", "DAGSTER_")
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
 
 
 class Shell(dg.Component, dg.Model, dg.Resolvable):
     """Run a command that reads datasets as Parquet files and writes datasets as Parquet files.
 
     The command finds its inputs in the folder `$POLYCEPH_INPUTS` and writes into `$POLYCEPH_OUTPUTS`, each named
-    `<domain>.<zone>.<dataset>.parquet`. It gets no credentials of the lake. Nothing is written when it fails.
+    `<domain>.<zone>.<dataset>.parquet`. It gets no credentials: no variable of the domain but those
+    under `environment`. All that it writes becomes visible together; nothing is written when it fails.
 
     ```yaml
     type: polyceph.orchestrate.components.Shell
@@ -38,9 +38,9 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
     """
 
     name: str = Field(description="Name of the step.")
-    command: list[str] = Field(description="Program and arguments, run in the domain's folder without a shell.")
+    command: list[str] = Field(min_length=1, description="Program and arguments, run in the domain's folder without a shell.")
     reads: list[str] = Field(default=[], description="Datasets read, zone.name, or domain.zone.name of a consumed one.")
-    writes: list[str] = Field(description="Datasets written, zone.name: bronze, silver or gold.")
+    writes: list[str] = Field(min_length=1, description="Datasets written, zone.name: bronze, silver or gold.")
     environment: dict[str, str] = Field(default={}, description="Further environment variables; no secrets.")
     timeout_seconds: int = Field(default=3600, description="The command is stopped after this time, in seconds.")
     schedule: str | None = Field(default=None, description="Cron expression, Europe/Brussels.")
@@ -74,42 +74,48 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
             outputs.mkdir()
             for dataset in reads:
                 lakes.export(runtime, dataset, inputs / f"{dataset}.parquet")
-            self._run(context, runtime, {"POLYCEPH_INPUTS": str(inputs), "POLYCEPH_OUTPUTS": str(outputs)})
+            self._run(runtime, context.run_id, {"POLYCEPH_INPUTS": str(inputs), "POLYCEPH_OUTPUTS": str(outputs)})
             _must_have_written(self.name, writes, outputs)
-            for dataset in writes:
-                commit = LakeCommit(
-                    author=runtime.process.user,
-                    message=f"shell {self.name}",
-                    run=context.run_id,
-                    code=runtime.process.code,
-                    contracts={str(dataset): contract_version(runtime, dataset) or ""},
-                )
-                runtime.lake.replace(dataset, lakes.parquet(outputs / f"{dataset}.parquet"), commit)
-                yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=lake_metadata(runtime, dataset))
+            files = {dataset: outputs / f"{dataset}.parquet" for dataset in writes}
+            lakes.replace_together(runtime, files, commit_of(runtime, f"shell {self.name}", context.run_id, writes))
+        for dataset in writes:
+            yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=lake_metadata(runtime, dataset))
 
-    def _run(self, context: dg.AssetExecutionContext, runtime: DomainRuntime, folders: dict[str, str]) -> None:
-        kept = {k: v for k, v in os.environ.items() if not any(word in k.upper() for word in _SECRET_WORDS)}
-        environment = {**kept, **self.environment, **folders}
+    def _run(self, runtime: DomainRuntime, run: str, folders: dict[str, str]) -> None:
+        """Run the command to its end; what it says goes into a private file, for it may hold rows."""
+        said = runtime.state / "logs" / "shell" / f"{runtime.domain.name}-{self.name}-{run}.log"
+        said.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        said.touch(mode=0o600)
+        kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:
-            done = subprocess.run(
-                self.command,
-                env=environment,
-                cwd=runtime.folder,
-                capture_output=True,
-                text=True,
-                timeout=self.timeout_seconds,
-                check=False,
-                errors="replace",
-            )
-        except FileNotFoundError as error:
+            with said.open("wb") as out:
+                child = subprocess.Popen(
+                    self.command,
+                    env={**kept, **self.environment, **folders},
+                    cwd=runtime.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                )
+        except (FileNotFoundError, PermissionError) as error:
             hint = "install it in the domain's environment, or give its path"
-            raise Invalid(f"command {self.command[0]!r} of {self.name} is not there", hint=hint) from error
-        except subprocess.TimeoutExpired as error:
-            raise Invalid(f"{self.name} was stopped after {self.timeout_seconds} s", hint="raise timeout_seconds") from error
-        context.log.info(f"{self.name} said:\n{done.stdout}{done.stderr}")
-        if done.returncode:
-            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-_SHOWN_LINES:])
-            raise Invalid(f"{self.name} ended with {done.returncode}; nothing was written:\n{said}")
+            raise Invalid(f"command {self.command[0]!r} of {self.name} cannot be run: {error.strerror}", hint=hint) from error
+        ended = _wait(child, self.timeout_seconds)
+        if ended is None:
+            raise Invalid(f"{self.name} was stopped after {self.timeout_seconds} s; nothing was written", hint="raise timeout_seconds")
+        if ended:
+            raise Invalid(f"{self.name} ended with {ended}; nothing was written", hint=f"what it said is in {said}")
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: int) -> int | None:
+    """Return how the command ended, None when it and all it started had to be stopped."""
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        return None
 
 
 def _must_have_written(name: str, writes: list[DatasetId], outputs: Path) -> None:
