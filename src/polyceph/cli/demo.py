@@ -36,13 +36,16 @@ def demo(
     settings = load_settings(federation=folder)
     services.refuse_second_start(settings)
     demonstration.place_federation(folder)
-    running = services.start(
-        settings, heard=render.note, prepare=lambda platform: demonstration.prepare_sources(platform, seed=seed, scale=scale)
-    )
+    made: list[Any] = []
+
+    def prepare(platform: Any) -> None:
+        made.append(demonstration.prepare_sources(platform, seed=seed, scale=scale))
+
+    running = services.start(settings, heard=render.note, prepare=prepare)
     try:
         ran = time.monotonic()
         outcomes = run_plan(running.platform, running.launcher, runs.plan(running.platform.federation, ()))
-        result = demonstration.measured(running, outcomes, began=began, ran=ran)
+        result = demonstration.measured(running, outcomes, made[0], began=began, ran=ran)
         render.as_json(vars(result)) if json else _show(result, outcomes)
         if not once:
             _stay(running)

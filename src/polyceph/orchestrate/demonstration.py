@@ -19,7 +19,8 @@ from polyceph.core.ports import EventFilter, RunOutcome
 from polyceph.errors import NotFound
 from polyceph.orchestrate.services import Running
 from polyceph.settings import PostgresAddress
-from polyceph.testing.demo_sources import generate
+from polyceph.store.private_file import write_private
+from polyceph.testing.demo_sources import DemoSources, generate
 
 _REGISTER = "demo_register"
 _MEBIBYTE = 1024 * 1024
@@ -60,12 +61,12 @@ def examples() -> Path:
     raise NotFound("the example federations are not installed", hint="run the demo from a checkout of polyceph, or reinstall the package")
 
 
-def prepare_sources(platform: Platform, *, seed: int, scale: int) -> None:
+def prepare_sources(platform: Platform, *, seed: int, scale: int) -> DemoSources:
     """Generate the demo's sources: files, and an operational database on the platform's server that only education may enter."""
     folder = platform.settings.federation.resolve()
     secrets = platform.settings.state() / "secrets"
     register = _register(platform.server.admin, platform.role_password(_REGISTER))
-    generate(folder, register, seed=seed, scale=scale)
+    made = generate(folder, register, seed=seed, scale=scale)
     values = {
         "HOST": register.host,
         "PORT": str(register.port),
@@ -74,10 +75,8 @@ def prepare_sources(platform: Platform, *, seed: int, scale: int) -> None:
         "PASSWORD": register.password.get_secret_value(),
     }
     text = "".join(f"EDUCATION_REGISTER_{name}={value}\n" for name, value in values.items())
-    path = secrets / "education.env"
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)
+    write_private(secrets / "education.env", text)
+    return made
 
 
 def _register(admin: PostgresAddress, password: SecretStr) -> PostgresAddress:
@@ -93,13 +92,14 @@ def _register(admin: PostgresAddress, password: SecretStr) -> PostgresAddress:
     return admin.at(_REGISTER).as_role(_REGISTER, password)
 
 
-def measured(running: Running, outcomes: Sequence[RunOutcome], *, began: float, ran: float) -> DemoResult:
+def measured(running: Running, outcomes: Sequence[RunOutcome], made: DemoSources, *, began: float, ran: float) -> DemoResult:
     """Return what the demo did, verified against the lakes, the outputs and the journal. Times are of `time.monotonic`."""
     ended = time.monotonic()
     platform = running.platform
     datasets = [d for domain in platform.federation.domains.values() for d in domain.datasets]
     rows, wrong = _rows(platform, datasets)
     outputs = _outputs(platform, datasets, wrong)
+    wrong.extend(_differences(made, rows))
     events = len(platform.queries().events(EventFilter(limit=1_000_000)))
     _verify(running, outcomes, wrong)
     return DemoResult(
@@ -134,6 +134,12 @@ def _rows(platform: Platform, datasets: Sequence[DatasetId]) -> tuple[dict[Datas
                 wrong.append(f"{dataset} is empty")
         wrong.extend(f"snapshot {s.snapshot} of {name} does not say who made it" for s in lake.snapshots(0) if not s.author)
     return rows, wrong
+
+
+def _differences(made: DemoSources, rows: Mapping[DatasetId, int]) -> list[str]:
+    """Return where the current rows of education differ from what was generated: nothing may be lost or doubled on the way."""
+    found = {table: rows.get(DatasetId("education", Zone.BRONZE, table)) for table in made.rows}
+    return [f"education.bronze.{t} holds {found[t]} rows, generated were {n}" for t, n in made.rows.items() if found[t] != n]
 
 
 def _outputs(platform: Platform, datasets: Sequence[DatasetId], wrong: list[str]) -> dict[str, Mapping[str, object]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 
+from polyceph.bootstrap.platform import passed_environment
 from polyceph.core.model.federation import Federation
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate import environments
@@ -27,7 +27,7 @@ def check_definitions(settings: Settings, federation: Federation) -> None:
         # Loading connects to nothing, so the role is named and its password is not needed.
         own = {"NAME": name, "HOST": "127.0.0.1", "PORT": "1", "USER": f"domain_{name}", "PASSWORD": "not-used"}
         environment = {
-            **os.environ,
+            **passed_environment(),
             **{f"POLYCEPH_DOMAIN__{k}": v for k, v in own.items()},
             "POLYCEPH_FEDERATION": str(settings.federation.resolve()),
         }

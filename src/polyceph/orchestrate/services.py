@@ -133,7 +133,7 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     own = {**passed_environment(), **instance.instance_environment(home, platform.dagster)}
     instance.prepare_storage(home, own)
     address = _web_address(settings)
-    folder = _socket_folder(state)
+    folder = socket_folder(state)
     started: list[str] = []
     sockets = {name: folder / f"{name}.sock" for name in platform.federation.domains}
     for name in sorted(platform.federation.domains.keys() - left_out.keys()):
@@ -247,7 +247,7 @@ def _write_state(settings: Settings, *, address: str | None, left_out: Mapping[s
     fresh.replace(state_file(settings))
 
 
-def _socket_folder(state: Path) -> Path:
+def socket_folder(state: Path) -> Path:
     """Return a short private folder for sockets: a Unix socket's path may hold 107 bytes only.
 
     Code servers have no sign-in, so a folder that another account made is never used.

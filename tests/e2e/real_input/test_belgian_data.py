@@ -69,7 +69,7 @@ def test_gold_equals_an_independent_calculation(belgium: tuple[Platform, dict[st
     assert differences(gold, shared_data / "data" / "belgium") == []
 
 
-def test_pupils_add_up_and_sites_without_coordinates_are_counted(belgium: tuple[Platform, dict[str, Any]]) -> None:
+def test_sites_without_coordinates_are_counted_and_kept(belgium: tuple[Platform, dict[str, Any]]) -> None:
     lines = _rows(belgium[0], "education", "SELECT * FROM education.raw.school_sites")
     assert len(lines) == 6805
     assert sum(row["latitude"] is None for row in lines) == 192
