@@ -13,16 +13,16 @@ from polyceph.connectors.postgres_options import PostgresDataset, PostgresSource
 from polyceph.connectors.postgres_pushdown import Reading, pushdown
 from polyceph.connectors.postgres_server import Relation, check_readable, describe, entered, match_columns
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Column, Delivery, Demand, Note, Options
+from polyceph.sdk import Column, Delivery, Demand, Follows, Note, Options
 
 
 class PostgresConnector:
     """Reads PostgreSQL through DuckDB's postgres extension, in one read-only snapshot of the server.
 
-    A snapshot load reads everything and gets a fresh key. An incremental load reads the half-open range (from, to] of its
-    cursor column: `to` is fixed before the read, and transactions that were already writing to the table then are waited for, so
-    a row that is committed late falls into this range or into a later one. Rows whose cursor value is set long before they are
-    committed need `lag` as well.
+    A snapshot load reads everything and is known by the run that asks for it, so a run that is tried again loads it once. An
+    incremental load reads the half-open range (from, to] of its cursor column: `to` is fixed before the read, and transactions that
+    were already writing to the table then are waited for, so a row that is committed late falls into this range or into a later one.
+    Rows whose cursor value is set long before they are committed need `lag` as well.
     """
 
     source_options: ClassVar[type[Options]] = PostgresSource
@@ -54,15 +54,20 @@ class PostgresConnector:
         if dataset.cursor and bound is None:
             return
         yield Delivery(
-            key=_key(demand, bound),
+            key=_key(demand, relation, bound),
             rows=pushdown(address, Reading(relation, columns, bound)),
-            cursor=bound.until if bound else demand.cursor,
+            cursor=bound.until if bound else None,
             notes=_notes(relation, columns, bound),
             origin=relation.shown,
+            follows=Follows(demand.cursor) if bound else None,
         )
 
 
-def _key(demand: Demand, bound: Bound | None) -> str:
+def _key(demand: Demand, relation: Relation, bound: Bound | None) -> str:
+    if bound is None and demand.run:
+        # The same run tried again must not append the same table again.
+        wanted = "\n".join((demand.run, str(demand.dataset), relation.shown, relation.query))
+        return f"snapshot-{hashlib.sha256(wanted.encode()).hexdigest()[:40]}"
     if bound is None:
         return f"snapshot-{uuid.uuid4().hex}"
     identity = "\n".join((str(demand.dataset), bound.column, bound.since or "", bound.until))

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.ports import Delivery, LoadReport, Pushdown
-from polyceph.errors import Invalid, Problem, Unavailable
+from polyceph.errors import Conflict, Invalid, Problem, Unavailable
 from polyceph.lake.check import StagedRows, broken_types, missing_values, repeated_values
 from polyceph.lake.engine import literal, quote
-from polyceph.lake.facts import TableEntry, loaded_snapshot, table_entry
-from polyceph.lake.locks import TableLock, table_locks
+from polyceph.lake.facts import TableEntry, last_cursor, loaded_snapshot, table_entry
+from polyceph.lake.locks import AGAIN, TableLock, table_locks
 from polyceph.lake.raw import table_changes
 from polyceph.lake.storage import StagedFile, file_sha256, is_remote, keep_original, place_file, staging_folder
 from polyceph.lake.stream import registered
@@ -69,7 +70,8 @@ def load_delivery(
 
     Raises:
         Invalid: the delivery contradicts its contract; every problem is listed and nothing was loaded.
-        Conflict: another process writes this table for too long, or the lock was lost.
+        Conflict: another process writes this table for too long, the lock was lost, or the delivery follows a cursor that is not where
+            the last load stopped.
         Unavailable: source, catalogue or storage does not answer.
     """
     load = _Load(connection, lake, delivery, contract, commit)
@@ -78,11 +80,19 @@ def load_delivery(
         snapshot = loaded_snapshot(lock.connection, lake, dataset, delivery.key)
         if snapshot is not None:
             return load.report(is_new=False, rows=0, size=0, snapshot=snapshot)
+        _refuse_overtaken(load, lock)
         with staging_folder(lake, temporary) as folder, _source(load) as select:
             plans = _plan(load, select)
             entry = _prepare_table(load, lock)
             staged = _stage(load, select, plans, entry, folder)
             return _commit(load, lock, entry, staged)
+
+
+def _refuse_overtaken(load: _Load, lock: TableLock) -> None:
+    """Refuse a portion that starts where another run has gone on meanwhile: the ranges of the two overlap, so rows would come twice."""
+    follows, dataset = load.delivery.follows, load.contract.dataset
+    if follows is not None and last_cursor(lock.connection, load.lake, dataset) != follows.cursor:
+        raise Conflict(f"another run has loaded {dataset} meanwhile; nothing was loaded by this one", hint="run it again")
 
 
 @contextmanager
@@ -205,10 +215,18 @@ def _commit(load: _Load, lock: TableLock, entry: TableEntry, staged: list[Staged
             call = f"CALL ducklake_add_data_files({literal(load.lake.domain)}, {literal(dataset.name)}, {literal(path)}, "
             load.connection.execute(call + f"schema => {literal(dataset.zone)})")
         load.connection.execute(f"INSERT INTO {quote(load.lake.domain)}._polyceph.load VALUES ({', '.join('?' * len(record))})", record)
-    snapshot = loaded_snapshot(lock.connection, load.lake, dataset, given.key)
+    return load.report(is_new=True, rows=rows, size=size, snapshot=_committed_snapshot(load, lock))
+
+
+def _committed_snapshot(load: _Load, lock: TableLock) -> int:
+    key = load.delivery.key
+    try:
+        snapshot = loaded_snapshot(lock.connection, load.lake, load.contract.dataset, key)
+    except psycopg.OperationalError as error:
+        raise Unavailable(f"the load of {key} was committed, and then the catalogue broke off", hint=AGAIN) from error
     if snapshot is None:
-        raise Unavailable(f"the catalogue does not show the load of {given.key} after its commit")
-    return load.report(is_new=True, rows=rows, size=size, snapshot=snapshot)
+        raise Unavailable(f"the catalogue does not show the load of {key} after its commit", hint=AGAIN)
+    return snapshot
 
 
 def _table_of(folder: Path) -> str:

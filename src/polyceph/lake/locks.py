@@ -13,6 +13,10 @@ import psycopg
 from polyceph.errors import Conflict, Unavailable
 from polyceph.settings import LakeAddress
 
+UNKNOWN = "whether the change was committed is not known"
+AGAIN = "run it again: what is already there is not written twice"
+"""What to say and to do when a session broke at a moment that may be after its commit."""
+
 
 @dataclass(frozen=True)
 class TableLock:
@@ -34,7 +38,7 @@ def table_locks(lake: LakeAddress, tables: Sequence[str], *, wait_seconds: float
     """Hold the write locks of tables of one lake, named `<zone>.<name>`, taken in sorted order so that two holders never wait in a ring.
 
     Raises:
-        Conflict: another process holds one of them longer than `wait_seconds`.
+        Conflict: another process holds one of them longer than `wait_seconds`, or the session that holds them broke off meanwhile.
         Unavailable: the catalogue does not answer.
     """
     names = tuple(sorted(set(tables)))
@@ -45,7 +49,9 @@ def table_locks(lake: LakeAddress, tables: Sequence[str], *, wait_seconds: float
         try:
             yield TableLock(connection, names)
         except psycopg.OperationalError as error:
-            raise Conflict(f"the lock on {', '.join(names)} was lost; nothing was committed", hint="run it again") from error
+            if not connection.closed:  # somebody else's session broke, inside
+                raise
+            raise Conflict(f"the lock on {', '.join(names)} was lost; {UNKNOWN}", hint=AGAIN) from error
 
 
 @contextmanager

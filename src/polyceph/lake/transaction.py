@@ -11,7 +11,7 @@ import duckdb
 from polyceph.core.model.commit import LakeCommit
 from polyceph.errors import Invalid, Unavailable
 from polyceph.lake.engine import quote
-from polyceph.lake.locks import TableLock
+from polyceph.lake.locks import AGAIN, UNKNOWN, TableLock
 
 
 @contextmanager
@@ -24,22 +24,26 @@ def stamped(
 
     Raises:
         Invalid: a statement inside names what does not exist.
-        Unavailable: the catalogue or the storage does not take the change.
+        Unavailable: the catalogue or the storage does not take the change, or broke off at the commit, which may be done then.
         Conflict: the lock was lost.
     """
     extra = {**commit.extra(), "load": load} if load else commit.extra()
+    is_committing = False
     connection.execute("BEGIN")
     try:
         yield
         stamp = [commit.author, commit.message, json.dumps(extra)]
         connection.execute(f"CALL {quote(domain)}.set_commit_message(?, ?, extra_info => ?)", stamp)
         lock.still_held()
+        is_committing = True
         connection.execute("COMMIT")
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
         _roll_back(connection)
         raise Invalid(f"the statement does not fit the lake of {domain}: {str(error).splitlines()[0]}") from error
     except duckdb.Error as error:
         _roll_back(connection)
+        if is_committing and not _is_refusal(error):
+            raise Unavailable(f"the lake of {domain} broke off at the commit: {reason(error)}; {UNKNOWN}", hint=AGAIN) from error
         raise Unavailable(f"the lake of {domain} did not take the change: {reason(error)}") from error
     except BaseException:
         _roll_back(connection)
@@ -52,6 +56,12 @@ def reason(error: duckdb.Error) -> str:
         return type(error).__name__
     text = str(error)
     return (text.rpartition("ERROR:")[2].strip() or text).splitlines()[0][:300]
+
+
+def _is_refusal(error: duckdb.Error) -> bool:
+    """Tell a commit that was answered with no, which rolls back, from one that was not answered."""
+    text = str(error)
+    return "ERROR:" in text or "conflict" in text.casefold()
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
