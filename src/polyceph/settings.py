@@ -101,7 +101,7 @@ class LimitSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    process_memory_mb: int = Field(default=4096, ge=512, description="address space a domain process may fill with data")
+    process_memory_mb: int = Field(default=4096, ge=512, description="data that each process of a domain may hold: its code server, each run")
     duckdb_memory_mb: int = Field(default=1024, ge=128)
     duckdb_threads: int = Field(default=2, ge=1)
     load_seconds: int = Field(default=90, ge=1, description="time a domain's code may take to load before its process is ended")

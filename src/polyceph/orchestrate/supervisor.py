@@ -20,11 +20,12 @@ from polyceph.logs import log
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _STEADY_S = 0.5, 30.0, 60.0
 _GRACE_S = 10.0
 _SHOWN_LOG_LINES = 15
+_LONGEST_LOG = 10_000_000
 
 
 @dataclass(frozen=True)
 class Service:
-    """One process to keep alive. `is_ready` is asked until it says yes; `memory_mb` limits its data and its children's."""
+    """One process to keep alive. `is_ready` is asked until it says yes; `memory_mb` limits the data of each process it becomes."""
 
     name: str
     command: tuple[str, ...]
@@ -156,6 +157,8 @@ def last_lines(path: Path) -> str:
 
 def _spawn(service: Service) -> subprocess.Popen[bytes]:
     service.log.parent.mkdir(parents=True, exist_ok=True)
+    if service.log.exists() and service.log.stat().st_size > _LONGEST_LOG:
+        service.log.replace(service.log.with_suffix(".old.log"))
     wrapped = [sys.executable, "-I", str(Path(__file__).with_name("child.py")), str(service.memory_mb), str(os.getpid()), *service.command]
     with service.log.open("ab") as out:
         return subprocess.Popen(
