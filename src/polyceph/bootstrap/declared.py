@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from polyceph import plugins
 from polyceph.core.model.federation import Federation
@@ -18,6 +18,7 @@ from polyceph.settings import LakeAddress, PostgresAddress, Settings
 
 LAKE_DATABASE = "polyceph_lake"
 OUTPUT_DATABASE = "polyceph_output"
+_ZONE = ZoneInfo("Europe/Brussels")
 
 
 class SystemClock:
@@ -28,10 +29,9 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-def today(environment: Mapping[str, str] = os.environ) -> date:
-    """Return the federation's day: POLYCEPH_TODAY (YYYY-MM-DD) when time is played, otherwise the clock's."""
-    played = environment.get("POLYCEPH_TODAY")
-    return date.fromisoformat(played) if played else SystemClock().now().date()
+def today(settings: Settings) -> date:
+    """Return the federation's day: the one to live on when settings name one, otherwise the clock's in Europe/Brussels."""
+    return settings.today or SystemClock().now().astimezone(_ZONE).date()
 
 
 def connector_options() -> dict[str, ConnectorOptions]:
@@ -59,11 +59,6 @@ def lake_address(settings: Settings, federation: Federation, domain: str, catalo
     )
 
 
-def today_environment() -> dict[str, str]:
-    """Return the variable by which child processes live on the same played day."""
-    return {"POLYCEPH_TODAY": os.environ["POLYCEPH_TODAY"]} if "POLYCEPH_TODAY" in os.environ else {}
-
-
 def published_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schemas of all declarations, for editors."""
     from polyceph.declarations.schemas import published  # no running process needs them
@@ -73,7 +68,7 @@ def published_schemas() -> dict[str, dict[str, Any]]:
 
 def checked_federation(settings: Settings) -> Federation:
     """Return the whole federation; raise `Invalid` with every mistake in it."""
-    return load_federation(_folder(settings), today=today(), connectors=connector_options(), cache=settings.state() / "cache")
+    return load_federation(_folder(settings), today=today(settings), connectors=connector_options(), cache=settings.state() / "cache")
 
 
 def domain_declarations(settings: Settings, name: str) -> Federation:
@@ -82,7 +77,7 @@ def domain_declarations(settings: Settings, name: str) -> Federation:
     Options of connectors are checked by `checked_federation` (polyceph check, polyceph up) and again when a connector is
     built: loading every connector here would cost each process of a location its Arrow and drivers.
     """
-    return load_domain(_folder(settings), name, today=today(), cache=settings.state() / "cache")
+    return load_domain(_folder(settings), name, today=today(settings), cache=settings.state() / "cache")
 
 
 @dataclass(frozen=True)

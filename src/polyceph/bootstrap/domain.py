@@ -13,7 +13,7 @@ from polyceph.core.model.domain import Domain, Source
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import Connector
 from polyceph.errors import NotFound
-from polyceph.settings import DomainProcess, PostgresAddress, Settings
+from polyceph.settings import DomainProcess, PostgresAddress, Settings, load_settings
 
 if TYPE_CHECKING:
     from polyceph.lake.lake import DomainLake
@@ -81,7 +81,7 @@ def current_domain() -> DomainRuntime:
 
     One process belongs to one domain: Dagster builds components from YAML alone, so they find it here.
     """
-    return domain_runtime(Settings(), DomainProcess())
+    return domain_runtime(load_settings(), DomainProcess())
 
 
 def domain_runtime(settings: Settings, process: DomainProcess) -> DomainRuntime:

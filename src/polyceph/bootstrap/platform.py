@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from polyceph.bootstrap.declared import LAKE_DATABASE, lake_address, today_environment, usable_federation
+from polyceph.bootstrap.declared import LAKE_DATABASE, lake_address, usable_federation
 from polyceph.bootstrap.lakes import limited_lake
+from polyceph.bootstrap.processes import named_environment, passed_environment, storage_environment
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
@@ -32,8 +32,6 @@ from polyceph.store.queries import PostgresQueries
 from polyceph.store.secrets import domain_environment, role_passwords
 from polyceph.store.server import Server, StoreAddresses, domain_role, joined_server, provision, running_server
 from polyceph.store.unit_of_work import PostgresUnitOfWork
-
-_PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "POLYCEPH_ENVIRONMENT", "POLYCEPH_SHARED_DATA", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True)
@@ -76,14 +74,14 @@ class Platform:
         return limited_lake(self.settings, address, others=[])
 
     def domain_environment(self, domain: str) -> dict[str, str]:
-        """Return the environment of a domain's processes: its own role and secrets, nothing of the platform's."""
+        """Return the environment of a domain's processes: its own role, what its sources name, its secrets; nothing of the platform's."""
         role = self.addresses.lake(domain)
         own = domain_environment(self.settings.state() / "secrets", domain)
         return {
-            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            **today_environment(),
+            **passed_environment(),
+            **named_environment(self.federation.domains[domain]),
             **{name: value.get_secret_value() for name, value in own.items()},
-            **_storage_environment(),
+            **storage_environment(),
             "POLYCEPH_FEDERATION": str(self.settings.federation.resolve()),
             "POLYCEPH_HOME": str(self.settings.state()),
             "POLYCEPH_DOMAIN__NAME": domain,
@@ -176,11 +174,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except FileNotFoundError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _storage_environment() -> dict[str, str]:
-    """Return the keys of object storage and the limits, which domains share until they have keys of their own."""
-    return {k: v for k, v in os.environ.items() if k.startswith(("POLYCEPH_STORAGE__", "POLYCEPH_LIMITS__"))}
 
 
 def join_platform(settings: Settings) -> Platform:

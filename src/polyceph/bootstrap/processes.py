@@ -1,0 +1,42 @@
+"""What the environment of a process that the platform starts may hold. Nothing is passed on that is not named here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from polyceph.core.model.domain import Domain
+from polyceph.settings import Settings
+
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "POLYCEPH_ENVIRONMENT", "POLYCEPH_TODAY", "SSL_CERT_FILE", "TMPDIR", "TZ")
+_LIMITS, _STORAGE = "POLYCEPH_LIMITS__", "POLYCEPH_STORAGE__"
+_PLATFORMS_OWN = ("DAGSTER_", "PG", "POLYCEPH_DOMAIN", *(f"POLYCEPH_{name.upper()}" for name in Settings.model_fields))
+"""A domain that names one of these in its sources does not get it: the address of the store, with its administrator, is among them."""
+
+
+def passed_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what every process may know of the platform's environment: where programs are, language, day, limits; no secret."""
+    return {name: value for name, value in environment.items() if name in _PASSED_ON or name.startswith(_LIMITS)}
+
+
+def storage_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the keys of object storage, which domains share until they have keys of their own."""
+    return {name: value for name, value in environment.items() if name.startswith(_STORAGE)}
+
+
+def named_environment(domain: Domain, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables that the domain's sources name: `{env: NAME}`, or a key that ends in `_env`."""
+    named = {name for source in domain.sources.values() for name in _names(source.options)}
+    return {name: environment[name] for name in sorted(named) if name in environment and not name.startswith(_PLATFORMS_OWN)}
+
+
+def _names(options: object) -> Iterator[str]:
+    if isinstance(options, Mapping):
+        for key, value in options.items():
+            if isinstance(value, str) and (key == "env" or str(key).endswith("_env")):
+                yield value
+            else:
+                yield from _names(value)
+    elif isinstance(options, list | tuple):
+        for one in options:
+            yield from _names(one)
