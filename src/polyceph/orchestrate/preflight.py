@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from polyceph.bootstrap.platform import passed_environment
+from polyceph.bootstrap.processes import passed_environment
 from polyceph.core.model.federation import Federation
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate import environments

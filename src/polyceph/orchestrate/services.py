@@ -21,7 +21,8 @@ from typing import IO
 import httpx
 import psutil
 
-from polyceph.bootstrap.platform import Platform, open_platform, passed_environment
+from polyceph.bootstrap.platform import Platform, open_platform
+from polyceph.bootstrap.processes import passed_environment
 from polyceph.errors import Conflict, Misconfigured, PolycephError, Unavailable
 from polyceph.logs import log
 from polyceph.orchestrate import environments, instance
