@@ -274,8 +274,8 @@ class UnitOfWork(Protocol):
         """Keep how a requested run ended, once."""
         ...
 
-    def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> int:
-        """Keep changes of lakes; return how many were new."""
+    def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> tuple[SnapshotRecord, ...]:
+        """Keep changes of lakes; return those that were new."""
         ...
 
     def commit(self) -> None:

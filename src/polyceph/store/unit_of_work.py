@@ -125,8 +125,8 @@ class PostgresUnitOfWork:
                 return
         self._changed.append("run_request")
 
-    def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> int:
-        """Keep changes of lakes; return how many were new.
+    def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> tuple[SnapshotRecord, ...]:
+        """Keep changes of lakes; return those that were new, in the order given.
 
         Raises:
             Conflict: a snapshot is known with another time: the lake was made anew, or its history was changed.
@@ -134,7 +134,7 @@ class PostgresUnitOfWork:
         """
         given = list(snapshots)
         if not given:
-            return 0
+            return ()
         statement = insert(snapshot).on_conflict_do_nothing().returning(snapshot.c.domain, snapshot.c.snapshot)
         with translated("recording snapshots"):
             connection = self._open()
@@ -142,7 +142,7 @@ class PostgresUnitOfWork:
             _refuse_other_history(connection, [one for one in given if (one.domain, one.snapshot) not in new])
         if new:
             self._changed.append("snapshot")
-        return len(new)
+        return tuple(one for one in given if (one.domain, one.snapshot) in new)
 
     def commit(self) -> None:
         """Commit; the unit of work ends with it.

@@ -9,15 +9,18 @@ from polyceph.core.ports import SnapshotRecord, UnitOfWork
 
 
 def record_snapshots(uow: UnitOfWork, snapshots: Sequence[SnapshotRecord]) -> int:
-    """Record one event per new snapshot: who changed which lake, in which run; return how many there were."""
+    """Record one event per new snapshot: who changed which lake, in which run; return how many there were.
+
+    Another recorder may have kept some of them in the meantime: those have their event already.
+    """
     if not snapshots:
         return 0
     with uow:
-        uow.record_snapshots(snapshots)
-        for one in snapshots:
+        new = uow.record_snapshots(snapshots)
+        for one in new:
             uow.record(_event(one))
         uow.commit()
-    return len(snapshots)
+    return len(new)
 
 
 def _event(one: SnapshotRecord) -> Event:
