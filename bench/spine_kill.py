@@ -14,13 +14,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "fault
 
 def main() -> None:
     import killing  # from tests/faults/lake, which is on the path from here on
+    import targets
 
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--kills", type=int, default=300)
     arguments.add_argument("--seed", type=int, default=7)
     given = arguments.parse_args()
     with bench() as place:
-        target = killing.Target(place.lake, place.extensions, place.folder / "temporary")
+        target = targets.Target(place.lake, place.extensions, place.folder / "temporary", place.source)
         tally = killing.shoot(target, given.kills, seed=given.seed, tell=progress)
     delays = tally.delays
     result = {

@@ -1,4 +1,4 @@
-"""Loads killed at random points, each retried, with a count of what was lost, doubled or torn. Used by the test and the benchmark."""
+"""Loads killed at random points, each tried again, with a count of what was lost, doubled or torn. Used by the test and the benchmark."""
 
 from __future__ import annotations
 
@@ -9,50 +9,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-import pyarrow as pa
+from targets import COMMIT, Batches, Following, State, Target
 
-from polyceph.core.model.classification import Classification
-from polyceph.core.model.commit import LakeCommit
-from polyceph.core.model.contract import Column, Contract
-from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.model.place import Place
-from polyceph.core.ports import Delivery, LoadReport, Pushdown
-from polyceph.lake.lake import DomainLake, EngineLimits
+from polyceph.core.ports import LoadReport
+from polyceph.lake.lake import DomainLake
 from polyceph.lake.maintenance import Keep, maintain
-from polyceph.settings import LakeAddress
 
-ROWS = 20_000
-_LATE_SECONDS = 0.08
-"""From the file in its place to the end of the commit takes about half of this."""
-COMMIT = LakeCommit("robot", "Load under fire", "kill", "code")
-
-
-@dataclass(frozen=True)
-class Target:
-    """The lake that is shot at."""
-
-    lake: LakeAddress
-    extensions: Path
-    temporary: Path
-
-    def open(self) -> DomainLake:
-        limits = EngineLimits(memory_mb=512, temporary=self.temporary)
-        return DomainLake(self.lake, extensions=self.extensions, limits=limits)
-
-    @property
-    def contract(self) -> Contract:
-        dataset = DatasetId(self.lake.domain, Zone.RAW, "shots")
-        columns = (Column("id", "integer", required=True, unique=True), Column("name", "string"), Column("load_number", "integer"))
-        return Contract(dataset, "shots", "1.0.0", "active", "a", "b", Classification.INTERNAL, columns, Place("shots.odcs.yaml"), "00")
+_LATE_SECONDS, _LATE_PART = 0.08, 0.25
+"""From the file in its place to the end of the commit takes about half of this, in seconds and as a part of the whole load."""
+Prey = Batches | Following
 
 
 @dataclass
 class Tally:
-    """What came of the kills. `acknowledged` loads had already ended when the kill came."""
+    """What came of the kills. `acknowledged` loads had already ended when the kill came; `followed` went through the connector."""
 
     kills: int = 0
+    followed: int = 0
     lost: int = 0
     doubled: int = 0
     torn: int = 0
@@ -69,89 +43,42 @@ class Tally:
         return not (self.lost or self.doubled or self.torn or self.wrong_cursors or self.hidden)
 
 
-def delivery(number: int) -> Delivery:
-    """Return load `number`: Arrow batches when even, a pushdown when odd."""
-    first = number * ROWS
-    if number % 2:
-        select = f"SELECT {first} + range AS id, md5(range::VARCHAR) AS name, {number}::BIGINT AS load_number FROM range({ROWS})"
-        return Delivery(f"k{number}", Pushdown(lambda _: select), cursor=str(number), origin="shots")
-    schema = pa.schema([("id", pa.int64()), ("name", pa.string()), ("load_number", pa.int64())])
-    return Delivery(f"k{number}", pa.RecordBatchReader.from_batches(schema, _batches(number, schema)), cursor=str(number), origin="shots")
-
-
 def load(target: Target, number: int) -> LoadReport:
-    """Load delivery `number` in this process."""
+    """Load delivery `number` of known content in this process."""
     with target.open() as lake:
-        return lake.load(delivery(number), target.contract, COMMIT)
+        return Batches(target).load(lake, number)[0]
 
 
 def shoot(target: Target, kills: int, *, seed: int = 7, tell: Callable[[str], None] = lambda _: None) -> Tally:
-    """Kill `kills` loads and retry each: half at any point of a load, half between the file in its place and just after the commit."""
+    """Kill `kills` loads and try each again: in turn one of known content and one through the connector.
+
+    Half are killed at any point of a load, half between the file in its place and just after the commit.
+    """
     start, tally, randomness = time.monotonic(), Tally(), random.Random(seed)  # noqa: S311 -- a seed repeats the shots
-    load(target, 0)
-    duration = _measure(target)
-    tell(f"a load takes {duration:.2f} s")
+    prey: list[Prey] = [Batches(target), Following(target)]
     with target.open() as reader:
-        for number in range(2, kills + 2):
-            delay = randomness.uniform(0.0, _LATE_SECONDS) if number % 4 < 2 else randomness.uniform(0.0, duration * 1.2)
-            _one_kill(target, reader, number, delay=delay, tally=tally)
-            if number % 25 == 0:
+        durations = [_first_loads(one, reader) for one in prey]
+        tell(f"a load takes {durations[0]:.2f} s, through the connector {durations[1]:.2f} s")
+        for shot in range(kills):
+            which, number = shot % 2, shot // 2 + 2
+            is_late = shot % 4 < 2
+            latest = max(_LATE_SECONDS, durations[which] * _LATE_PART) if is_late else durations[which] * 1.2
+            delay = randomness.uniform(0.0, latest)
+            _one_kill(prey[which], reader, number, delay=delay, is_late=is_late, tally=tally)
+            tally.followed += which
+            if shot % 25 == 24:
                 tell(f"{tally.kills} of {kills} kills")
-        tally.leftovers = maintain(reader, COMMIT, keep=Keep(grace_hours=0)).orphans_removed
-        _judge(reader, target, kills + 1, tally)
+        tally.leftovers = maintain(reader, COMMIT, keep=Keep(grace_hours=1)).orphans_removed
+        _judge(reader, prey, (kills + 1) // 2 + 1, tally)
     return replace(tally, seconds=time.monotonic() - start)
 
 
-def _one_kill(target: Target, reader: DomainLake, number: int, *, delay: float, tally: Tally) -> None:
-    before = number * ROWS
-    with _child(target, number) as (process, pipe):
-        pipe.recv()
-        if number % 4 < 2:
-            _wait_for_file(target, process)
-        time.sleep(delay)
-        tally.acknowledged += pipe.poll()
-        process.kill()
-        process.join()
-    tally.kills += 1
-    tally.delays.append(delay)
-    seen = _rows(reader, target)
-    committed = reader.is_loaded(target.contract.dataset, f"k{number}")
-    tally.committed_before_kill += committed
-    tally.hidden += seen < before
-    tally.torn += seen != before + ROWS * committed
-    tally.wrong_cursors += reader.cursor(target.contract.dataset) != str(number if committed else number - 1)
-    report = reader.load(delivery(number), target.contract, COMMIT)
-    tally.torn += report.is_new == committed
-    after = _rows(reader, target)
-    tally.lost += after < before + ROWS
-    tally.doubled += after > before + ROWS
-    tally.wrong_cursors += reader.cursor(target.contract.dataset) != str(number)
-
-
-def _wait_for_file(target: Target, process: multiprocessing.process.BaseProcess) -> None:
-    folder = Path(target.lake.data_path) / "raw" / "shots"
-    known = set(folder.glob("*.parquet"))
-    while process.is_alive() and set(folder.glob("*.parquet")) <= known:
-        time.sleep(0.001)
-
-
-def _judge(reader: DomainLake, target: Target, last: int, tally: Tally) -> None:
-    name = f"{target.lake.domain}.raw.shots"
-    query = f"SELECT load_number, count(*) AS n, count(DISTINCT id) AS ids, count(DISTINCT _load) AS keys FROM {name} GROUP BY 1"
-    found = {row["load_number"]: (row["n"], row["ids"], row["keys"]) for row in reader.query(query).to_pylist()}
-    tally.lost += sum(number not in found for number in range(last + 1))
-    tally.torn += sum(value != (ROWS, ROWS, 1) for value in found.values())
-    register = reader.query(f"SELECT count(*) AS n, count(DISTINCT key) AS keys FROM {target.lake.domain}._polyceph.load").to_pylist()
-    tally.doubled += register != [{"n": last + 1, "keys": last + 1}]
-
-
-def _rows(reader: DomainLake, target: Target) -> int:
-    found = reader.query(f"SELECT count(*) AS n FROM {target.lake.domain}.raw.shots").to_pylist()
-    return int(found[0]["n"])
-
-
-def _measure(target: Target) -> float:
-    with _child(target, 1) as (process, pipe):
+def _first_loads(prey: Prey, reader: DomainLake) -> float:
+    """Make the table with a first load, then return how long a second one takes in a child."""
+    prey.begin()
+    prey.load(reader, 0)
+    prey.change()
+    with _child(prey, 1) as (process, pipe):
         pipe.recv()
         start = time.monotonic()
         pipe.recv()
@@ -160,13 +87,65 @@ def _measure(target: Target) -> float:
     return duration
 
 
+def _one_kill(prey: Prey, reader: DomainLake, number: int, *, delay: float, is_late: bool, tally: Tally) -> None:
+    before = prey.state(reader)
+    prey.change()
+    after = prey.expected(number)
+    with _child(prey, number) as (process, pipe):
+        pipe.recv()
+        if is_late:
+            _wait_for_file(prey, process)
+        time.sleep(delay)
+        tally.acknowledged += pipe.poll()
+        process.kill()
+        process.join()
+    tally.kills += 1
+    tally.delays.append(delay)
+    seen = prey.state(reader)
+    tally.committed_before_kill += seen == after
+    tally.hidden += seen.rows < before.rows
+    tally.torn += seen not in (before, after)
+    prey.change()
+    reports = prey.load(reader, number)
+    final, got = prey.expected(number), prey.state(reader)
+    tally.torn += sum(report.rows for report in reports if report.is_new) != final.rows - seen.rows
+    _count(got, final, tally)
+
+
+def _count(got: State, wanted: State, tally: Tally) -> None:
+    tally.lost += got.distinct < wanted.distinct
+    tally.doubled += got.rows > got.distinct
+    tally.wrong_cursors += got.cursor != wanted.cursor
+
+
+def _wait_for_file(prey: Prey, process: multiprocessing.process.BaseProcess) -> None:
+    folder = prey.target.folder(prey.contract)
+    known = set(folder.glob("*.parquet"))
+    while process.is_alive() and set(folder.glob("*.parquet")) <= known:
+        time.sleep(0.001)
+
+
+def _judge(reader: DomainLake, prey: list[Prey], last: int, tally: Tally) -> None:
+    """Look at everything once more after housekeeping, through the register of loads and load by load."""
+    for one in prey:
+        _count(one.state(reader), one.expected(last), tally)
+        dataset = one.contract.dataset
+        name, register = f"{dataset.domain}.raw.{dataset.name}", f"{dataset.domain}._polyceph.load"
+        query = f"""SELECT count(*) AS loads, count(*) FILTER (WHERE t.n IS DISTINCT FROM l.rows) AS torn, count(DISTINCT l.key) AS keys
+                    FROM (SELECT * FROM {register} WHERE dataset = ?) l
+                    FULL JOIN (SELECT _load, count(*) AS n FROM {name} GROUP BY 1) t ON t._load = l.key"""
+        found = reader.query(query, [str(dataset)]).to_pylist()[0]
+        tally.torn += found["torn"]
+        tally.doubled += found["loads"] - found["keys"]
+
+
 @contextmanager
-def _child(target: Target, number: int) -> Iterator[tuple[multiprocessing.process.BaseProcess, Connection]]:
+def _child(prey: Prey, number: int) -> Iterator[tuple[multiprocessing.process.BaseProcess, Connection]]:
     # A fork server that has imported everything: a child is there in milliseconds and shares no engine with the parent.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["polyceph.lake.lake", "polyceph.lake.maintenance", "pyarrow"])
+    context.set_forkserver_preload(["targets", "polyceph.lake.maintenance", "pyarrow"])
     here, there = context.Pipe()
-    process = context.Process(target=_child_main, args=(target, number, there))
+    process = context.Process(target=_child_main, args=(prey, number, there))
     process.start()
     try:
         yield process, here
@@ -176,14 +155,8 @@ def _child(target: Target, number: int) -> Iterator[tuple[multiprocessing.proces
         here.close()
 
 
-def _child_main(target: Target, number: int, pipe: Connection) -> None:
+def _child_main(prey: Prey, number: int, pipe: Connection) -> None:
     pipe.send("go")
-    load(target, number)
+    with prey.target.open() as lake:
+        prey.load(lake, number)
     pipe.send("done")
-
-
-def _batches(number: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    step = ROWS // 10
-    for part in range(10):
-        ids = range(number * ROWS + part * step, number * ROWS + (part + 1) * step)
-        yield pa.record_batch([list(ids), [f"name {i * 7919}" for i in ids], [number] * step], schema=schema)

@@ -19,10 +19,11 @@ from polyceph.settings import LakeAddress, PostgresAddress
 
 sys.path.insert(0, str(Path(__file__).parent))
 import killing
+import targets
 
 
 @pytest.fixture
-def target(postgres: PostgresAddress, tmp_path: Path) -> Iterator[killing.Target]:
+def target(postgres: PostgresAddress, tmp_path: Path) -> Iterator[targets.Target]:
     name = f"kills_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.url(), autocommit=True) as session:
         session.execute(f"CREATE DATABASE {name}")
@@ -30,20 +31,20 @@ def target(postgres: PostgresAddress, tmp_path: Path) -> Iterator[killing.Target
     lake = LakeAddress(domain="ourthe", catalogue=own, metadata_schema="lake_ourthe", data_path=str(tmp_path / "lake"))
     extensions = install_extensions(tmp_path / "extensions")
     provision_lake(postgres.at(name), lake, {}, extensions=extensions)
-    yield killing.Target(lake, extensions, tmp_path / "temporary")
+    yield targets.Target(lake, extensions, tmp_path / "temporary", postgres.at(name))
     with psycopg.connect(postgres.url(), autocommit=True) as session:
         session.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_thirty_killed_loads_lose_double_and_tear_nothing(target: killing.Target) -> None:
+def test_thirty_killed_loads_lose_double_and_tear_nothing(target: targets.Target) -> None:
     tally = killing.shoot(target, 30)
     assert tally.is_clean(), json.dumps(vars(tally))
-    assert tally.kills == 30
+    assert (tally.kills, tally.followed) == (30, 15)
     # Kills before and after the commit both happened, so that both ways of a retry were taken.
     assert 0 < tally.committed_before_kill < 30
 
 
-def test_four_processes_load_the_same_keys_of_one_table_once_each(target: killing.Target) -> None:
+def test_four_processes_load_the_same_keys_of_one_table_once_each(target: targets.Target) -> None:
     context = multiprocessing.get_context("forkserver")
     with context.Pool(4) as pool:
         reports = pool.starmap(killing.load, [(target, number) for number in range(4) for _ in range(4)], chunksize=1)
@@ -51,4 +52,4 @@ def test_four_processes_load_the_same_keys_of_one_table_once_each(target: killin
     with target.open() as lake:
         query = "SELECT _load, count(*) AS n, count(DISTINCT id) AS ids FROM ourthe.raw.shots GROUP BY 1 ORDER BY 1"
         found = lake.query(query).to_pylist()
-    assert found == [{"_load": f"k{number}", "n": killing.ROWS, "ids": killing.ROWS} for number in range(4)]
+    assert found == [{"_load": f"k{number}", "n": targets.ROWS, "ids": targets.ROWS} for number in range(4)]
