@@ -9,6 +9,7 @@ import dagster as dg
 
 from polyceph.bootstrap.domain import DomainRuntime
 from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset
 from polyceph.core.ports import LoadReport
@@ -63,7 +64,7 @@ def described(spec: dg.AssetSpec, runtime: DomainRuntime) -> dg.AssetSpec:
         owners=list(dict.fromkeys(_emails(dataset, runtime))),
         tags=tags,
         description=(contract.description or contract.title) if contract and not spec.description else spec.description,
-        metadata={**_metadata(dataset, runtime), **spec.metadata},
+        metadata={**spec.metadata, **_metadata(dataset, runtime)},
         group_name=str(dataset.id.zone),
     )
 
@@ -80,27 +81,34 @@ def _metadata(dataset: Dataset, runtime: DomainRuntime) -> dict[str, Any]:
     contract = dataset.contract
     found |= {"contract": f"{contract.id} {contract.version}", "contract file": str(contract.place), "contract status": contract.status}
     found |= {name: dg.MetadataValue.url(url) for name, url in contract.links.items()}
-    columns = [
-        dg.TableColumn(
-            name=c.name,
-            type=c.logical_type,
-            description=c.description or None,
-            constraints=dg.TableColumnConstraints(nullable=not c.required, unique=c.unique),
-            tags={"personal_data": str(c.personal_data).replace(" ", "_")},
-        )
-        for c in contract.columns
-    ]
-    return found | {"dagster/column_schema": dg.TableSchema(columns=columns)}
+    return found | {"dagster/column_schema": _promised_columns(contract)}
+
+
+def _promised_columns(contract: Contract) -> dg.TableSchema:
+    return dg.TableSchema(columns=[_column(column, column.logical_type) for column in contract.columns])
+
+
+def _column(column: Column, kind: str) -> dg.TableColumn:
+    return dg.TableColumn(
+        name=column.name,
+        type=kind,
+        description=column.description or None,
+        constraints=dg.TableColumnConstraints(nullable=not column.required, unique=column.unique),
+        tags={"personal_data": str(column.personal_data).replace(" ", "_")},
+    )
 
 
 def lake_metadata(runtime: DomainRuntime, dataset: DatasetId) -> dict[str, Any]:
-    """Return rows, bytes, files and snapshot of a dataset as they are in the lake now."""
+    """Return rows, bytes, files, snapshot and columns of a dataset as they are in the lake now."""
     facts = runtime.lake.facts(dataset)
     found: dict[str, Any] = {"bytes": facts.bytes, "files": facts.files, "snapshot": facts.snapshot}
     if facts.rows is not None:  # a view has no rows of its own
         found["dagster/row_count"] = facts.rows
-    contract = contract_version(runtime, dataset)
-    return found | ({"contract version": contract} if contract else {})
+    contract = runtime.domain.contracts.get(dataset)
+    promised = {column.name: column for column in contract.columns} if contract else {}
+    there = [_column(promised[n], t) if n in promised else dg.TableColumn(name=n, type=t) for n, t in facts.columns]
+    found["dagster/column_schema"] = dg.TableSchema(columns=there)
+    return found | ({"contract version": contract.version} if contract else {})
 
 
 def contract_version(runtime: DomainRuntime, dataset: DatasetId) -> str | None:
