@@ -7,21 +7,24 @@ import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from polyceph.bootstrap.declared import LAKE_DATABASE, lake_address, usable_federation
+from polyceph.bootstrap.declared import LAKE_DATABASE, SystemClock, lake_address, usable_federation
 from polyceph.bootstrap.lakes import limited_lake
 from polyceph.bootstrap.processes import named_environment, passed_environment, storage_environment
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
-from polyceph.core.ports import RunOutcome, RunRequest
+from polyceph.core.ports import RunLauncher, RunOutcome, RunRequest
 from polyceph.core.usecases import evidence, runs
 from polyceph.core.usecases import federation as federation_usecases
+from polyceph.errors import NotFound
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake
 from polyceph.lake.provision import provision_lake
@@ -34,7 +37,7 @@ from polyceph.store.server import Server, StoreAddresses, domain_role, joined_se
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Platform:
     """A provisioned platform. `left_out` says, by domain, why its declarations cannot be used."""
 
@@ -44,6 +47,8 @@ class Platform:
     server: Server
     addresses: StoreAddresses
     engine: Engine
+    runs_seen: datetime | None = None
+    """Up to which change of a run this process has recorded runs."""
 
     @property
     def dagster(self) -> PostgresAddress:
@@ -113,13 +118,30 @@ class Platform:
             count = session.execute(SQL("SELECT count(*) FROM {}").format(Identifier(dataset.domain, dataset.name))).fetchone()
         return {"rows": count[0] if count else 0, "address": f"{address.shown()}/{dataset.domain}.{dataset.name}"}
 
-    def request_run(self, run: str, domain: str, datasets: tuple[DatasetId, ...]) -> None:
-        """Keep who asked for a run."""
-        runs.request_run(PostgresUnitOfWork(self.engine), RunRequest(run, domain, this_actor(), datasets))
+    def request_run(self, domain: str, datasets: tuple[DatasetId, ...]) -> str:
+        """Keep who asks for a run and return the id of the request."""
+        request = RunRequest(uuid4().hex, domain, this_actor(), datasets)
+        runs.request_run(PostgresUnitOfWork(self.engine), request)
+        return request.request
 
-    def finish_run(self, outcome: RunOutcome) -> None:
+    def launch_run(self, request: str, run: str) -> None:
+        """Keep which run answers a request."""
+        runs.launch_run(PostgresUnitOfWork(self.engine), self._requested(request), run, actor=this_actor())
+
+    def finish_run(self, request: str, outcome: RunOutcome) -> None:
         """Keep how a requested run ended."""
-        runs.finish_run(PostgresUnitOfWork(self.engine), outcome, actor=this_actor())
+        runs.finish_run(PostgresUnitOfWork(self.engine), self._requested(request), outcome, actor=this_actor())
+
+    def _requested(self, request: str) -> RunRequest:
+        record = self.queries().requested_run(request)
+        if record is None:
+            raise NotFound(f"nobody made request {request}", hint="record the request first")
+        return record.request
+
+    def record_runs(self, launcher: RunLauncher) -> None:
+        """Record runs that were asked for elsewhere (schedules, Dagster's pages) and how open ones ended, since the last call."""
+        now = SystemClock().now()
+        self.runs_seen = runs.record_runs(PostgresUnitOfWork(self.engine), self.queries(), launcher, since=self.runs_seen, now=now)
 
     def record_snapshots(self) -> int:
         """Record the changes of all lakes that the journal does not hold yet; return how many there were."""

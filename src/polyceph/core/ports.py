@@ -159,7 +159,7 @@ class Lake(Protocol):
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How one run ended: `status` is SUCCESS, FAILURE or CANCELED."""
+    """How one run ended: `status` is SUCCESS, FAILURE or CANCELED; `run` is empty when none was launched."""
 
     run: str
     domain: str
@@ -172,21 +172,37 @@ class RunOutcome:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """A run somebody asked for; no datasets means the whole domain."""
+    """A run somebody asked for; no datasets and no job means the whole domain."""
 
-    run: str
+    request: str
+    """Its id: made by who asks, or the run's own when it was not asked for through polyceph."""
     domain: str
     actor: Actor
     datasets: tuple[DatasetId, ...] = ()
+    job: str | None = None
+    """The Dagster job, where it is not a choice of datasets."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as the store knows it; `outcome` is None while it goes on."""
+    """A request as the store knows it; `run` is None before it is launched, `outcome` while it goes on."""
 
     request: RunRequest
     requested_at: datetime
+    run: str | None
     outcome: RunOutcome | None
+
+
+@dataclass(frozen=True)
+class SeenRun:
+    """A run as its launcher knows it, whoever asked for it. `updated_at` is the launcher's time."""
+
+    run: str
+    domain: str
+    updated_at: datetime
+    tags: Mapping[str, str]
+    datasets: tuple[DatasetId, ...] = ()
+    job: str | None = None
 
 
 @dataclass(frozen=True)
@@ -266,12 +282,16 @@ class UnitOfWork(Protocol):
         """Make the store know the federation as declared; refuse when the digest last applied is not `expected`."""
         ...
 
-    def record_run_request(self, request: RunRequest) -> None:
-        """Keep who asked for which run."""
+    def record_run_request(self, request: RunRequest, *, run: str | None = None) -> bool:
+        """Keep who asked for what; return False when the request or the run is known."""
         ...
 
-    def record_run_outcome(self, outcome: RunOutcome) -> None:
-        """Keep how a requested run ended, once."""
+    def record_run_launch(self, request: str, run: str) -> bool:
+        """Keep which run answers a request; return False when that is known."""
+        ...
+
+    def record_run_outcome(self, request: str, outcome: RunOutcome) -> bool:
+        """Keep how a requested run ended; return False when that is known."""
         ...
 
     def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> tuple[SnapshotRecord, ...]:
@@ -303,7 +323,15 @@ class Queries(Protocol):
         ...
 
     def run(self, run: str) -> RunRecord | None:
-        """Return one run, None when nobody asked for it."""
+        """Return one launched run, None when it is not recorded."""
+        ...
+
+    def requested_run(self, request: str) -> RunRecord | None:
+        """Return one request, None when it is not recorded."""
+        ...
+
+    def last_run_moment(self) -> datetime | None:
+        """Return when the last request or outcome was recorded, None before the first."""
         ...
 
     def open_runs(self) -> tuple[RunRecord, ...]:
@@ -323,5 +351,9 @@ class RunLauncher(Protocol):
         ...
 
     def outcome(self, run: str) -> RunOutcome | None:
-        """Return how a run ended, None while it goes on."""
+        """Return how a run ended, None while it goes on; raise `NotFound` when there is no such run."""
+        ...
+
+    def updated_runs(self, since: datetime | None) -> tuple[SeenRun, ...]:
+        """Return the runs that changed after a moment of the launcher's clock, all when None; the oldest change first."""
         ...

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from polyceph.core.model.dataset import DatasetId
-from polyceph.core.ports import RunOutcome
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.ports import RunOutcome, SeenRun
 from polyceph.errors import Invalid, NotFound, Unavailable
 
 _LOCATIONS = """{workspaceOrError{__typename ... on Workspace{locationEntries{name loadStatus locationOrLoadError{
@@ -23,6 +25,10 @@ _EVENTS = """query($r:ID!,$c:String){logsForRun(runId:$r,afterCursor:$c){__typen
   ... on ExecutionStepFailureEvent{stepKey error{message errorChain{error{message}}} failureMetadata{description}}
   ... on EngineEvent{message error{message errorChain{error{message}}}}
   ... on RunFailureEvent{message error{message errorChain{error{message}}}}}}}}"""
+_UPDATED = """query($f:RunsFilter,$c:String,$n:Int){runsOrError(filter:$f,cursor:$c,limit:$n){__typename ... on PythonError{message}
+  ... on Runs{results{runId jobName updateTime tags{key value} assetSelection{path} repositoryOrigin{repositoryLocationName}}}}}"""
+_PAGE = 200
+_WHOLE = "__ASSET_JOB"
 _OURS = "polyceph.errors."
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 
@@ -51,7 +57,7 @@ class DagsterLauncher:
         selector = {
             "repositoryLocationName": domain,
             "repositoryName": "__repository__",
-            "pipelineName": "__ASSET_JOB",
+            "pipelineName": _WHOLE,
             "assetSelection": [{"path": list(key)} for key in keys],
         }
         pairs = [{"key": key, "value": value} for key, value in tags.items()]
@@ -72,6 +78,21 @@ class DagsterLauncher:
         seconds = (answer["endTime"] or 0.0) - (answer["startTime"] or answer["endTime"] or 0.0)
         domain = answer["repositoryOrigin"]["repositoryLocationName"]
         return RunOutcome(run, domain, answer["status"], seconds, checks_passed=passed, checks_failed=failed, error=error)
+
+    def updated_runs(self, since: datetime | None) -> tuple[SeenRun, ...]:
+        """Return the runs that changed after a moment of Dagster's clock, all when None; the oldest change first."""
+        wanted = {"updatedAfter": since.timestamp()} if since else {}
+        found: dict[str, SeenRun] = {}
+        cursor: str | None = None
+        while True:
+            answer = self._ask(_UPDATED, f=wanted, c=cursor, n=_PAGE)["runsOrError"]
+            if answer["__typename"] != "Runs":
+                raise Unavailable(f"Dagster does not list its runs: {answer.get('message') or answer['__typename']}")
+            page = answer["results"]
+            found |= {one["runId"]: _seen(one) for one in page if one["repositoryOrigin"]}
+            if len(page) < _PAGE:
+                return tuple(sorted(found.values(), key=lambda one: one.updated_at))
+            cursor = page[-1]["runId"]
 
     def _findings(self, run: str) -> tuple[int, int, str | None]:
         passed = failed = 0
@@ -99,6 +120,19 @@ class DagsterLauncher:
             raise Unavailable(f"Dagster refused a query: {body['errors'][0]['message']}")
         data: dict[str, Any] = body["data"]
         return data
+
+
+def _seen(run: Mapping[str, Any]) -> SeenRun:
+    paths = [key["path"] for key in run["assetSelection"] or []]
+    datasets = tuple(sorted(DatasetId(p[0], Zone(p[1]), p[2]) for p in paths if len(p) == len(fields(DatasetId)) and p[1] in set(Zone)))
+    return SeenRun(
+        run=run["runId"],
+        domain=run["repositoryOrigin"]["repositoryLocationName"],
+        updated_at=datetime.fromtimestamp(run["updateTime"], UTC),
+        tags={tag["key"]: tag["value"] for tag in run["tags"]},
+        datasets=datasets,
+        job=None if datasets or run["jobName"] == _WHOLE else run["jobName"],
+    )
 
 
 def _load_error(entry: Mapping[str, Any]) -> str | None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.federation import Federation
-from polyceph.core.ports import RunLauncher, RunOutcome
-from polyceph.errors import Invalid, NotFound, PolycephError
+from polyceph.core.ports import RunLauncher, RunOutcome, SeenRun
+from polyceph.core.usecases.runs import REQUEST_TAG
+from polyceph.errors import Invalid, NotFound, PolycephError, Unavailable
+from polyceph.logs import log
 
 _POLL_S = 0.3
+_PATIENCE_S = 120.0
+"""How long nobody may answer before a run is left to itself: a webserver that is restarted needs half a minute."""
 SKIPPED = "SKIPPED"
+UNKNOWN = "UNKNOWN"
 Heard = Callable[[str, str], None]
 
 
@@ -30,6 +37,7 @@ class _Progress:
     waiting: set[str]
     running: dict[str, str] = field(default_factory=dict)
     done: dict[str, RunOutcome] = field(default_factory=dict)
+    silent_since: dict[str, float] = field(default_factory=dict)
 
 
 def plan(federation: Federation, wanted: tuple[str, ...]) -> Plan:
@@ -37,6 +45,7 @@ def plan(federation: Federation, wanted: tuple[str, ...]) -> Plan:
 
     Raises:
         NotFound: a domain or dataset that is not declared; the message names those that are.
+        Invalid: domains consume from each other in a circle.
     """
     chosen: dict[str, tuple[DatasetId, ...]] = {}
     for text in wanted or tuple(federation.domains):
@@ -44,6 +53,11 @@ def plan(federation: Federation, wanted: tuple[str, ...]) -> Plan:
         whole = domain in chosen and not chosen[domain]
         chosen[domain] = () if whole or not datasets else tuple(dict.fromkeys(chosen.get(domain, ()) + datasets))
     after = {d: frozenset(c.domain for c in federation.domains[d].consumes) & chosen.keys() for d in chosen}
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        circle = " → ".join(reversed(error.args[1]))
+        raise Invalid(f"domains consume from each other in a circle: {circle}", hint="run one of them, or datasets of it, alone") from error
     return Plan(chosen, after)
 
 
@@ -60,11 +74,14 @@ def _chosen(federation: Federation, text: str) -> tuple[str, tuple[DatasetId, ..
     return name, found
 
 
-def execute(launcher: RunLauncher, what: Plan, *, tags: Mapping[str, str], heard: Heard) -> list[RunOutcome]:
+def execute(
+    launcher: RunLauncher, what: Plan, *, tags: Mapping[str, str], heard: Heard, patience_s: float = _PATIENCE_S
+) -> list[RunOutcome]:
     """Run the plan, domains side by side where they may, and return every outcome.
 
     A domain whose run cannot start or fails does not stop the others; those that consume from it are skipped and say so.
-    `heard(domain, news)` is told "started", "SUCCESS", "FAILURE", "SKIPPED".
+    A run about which nobody answers for `patience_s` ends as UNKNOWN: it goes on, and what is known of the others is returned.
+    `heard(domain, news)` is told "started", "SUCCESS", "FAILURE", "SKIPPED", "UNKNOWN".
     """
     state = _Progress(set(what.datasets))
     while state.waiting or state.running:
@@ -72,16 +89,28 @@ def execute(launcher: RunLauncher, what: Plan, *, tags: Mapping[str, str], heard
             if what.after[domain] <= state.done.keys():
                 state.waiting.discard(domain)
                 _start(launcher, domain, what, state, tags=tags, heard=heard)
-        for domain, run in list(state.running.items()):
-            outcome = launcher.outcome(run)
+        for domain in list(state.running):
+            outcome = _outcome(launcher, domain, state, patience_s)
             if outcome is not None:
                 del state.running[domain]
                 state.done[domain] = outcome
                 heard(domain, outcome.status)
-        if state.waiting and not state.running and not any(what.after[d] <= state.done.keys() for d in state.waiting):
-            raise Invalid(f"domains consume from each other in a circle: {', '.join(sorted(state.waiting))}")
         time.sleep(_POLL_S if state.running else 0)
     return list(state.done.values())
+
+
+def _outcome(launcher: RunLauncher, domain: str, state: _Progress, patience_s: float) -> RunOutcome | None:
+    run = state.running[domain]
+    try:
+        outcome = launcher.outcome(run)
+    except Unavailable as error:
+        if time.monotonic() - state.silent_since.setdefault(domain, time.monotonic()) < patience_s:
+            return None
+        return RunOutcome(run, domain, UNKNOWN, 0.0, error=f"{error.message}; see polyceph status, the run may go on")
+    except PolycephError as error:
+        return RunOutcome(run, domain, UNKNOWN, 0.0, error=str(error))
+    state.silent_since.pop(domain, None)
+    return outcome
 
 
 def _start(launcher: RunLauncher, domain: str, what: Plan, state: _Progress, *, tags: Mapping[str, str], heard: Heard) -> None:
@@ -100,33 +129,56 @@ def _start(launcher: RunLauncher, domain: str, what: Plan, state: _Progress, *, 
 
 
 class RunBook(Protocol):
-    """Who keeps what was asked for and how it ended."""
+    """Who keeps what was asked for, which run it became and how that ended."""
 
-    def request_run(self, run: str, domain: str, datasets: tuple[DatasetId, ...]) -> None:
-        """Keep who asked for a run."""
+    def request_run(self, domain: str, datasets: tuple[DatasetId, ...]) -> str:
+        """Keep who asks for a run and return the id of the request."""
         ...
 
-    def finish_run(self, outcome: RunOutcome) -> None:
+    def launch_run(self, request: str, run: str) -> None:
+        """Keep which run answers a request."""
+        ...
+
+    def finish_run(self, request: str, outcome: RunOutcome) -> None:
         """Keep how a requested run ended."""
         ...
 
 
 class Recorded:
-    """A launcher whose every request and outcome is recorded; a run that cannot be recorded is not waited for."""
+    """A launcher whose every request is recorded before it launches, and whose every outcome is; what cannot be recorded is not run.
+
+    The run carries its request as a tag, so that it is found again when this process ends between the two.
+    """
 
     def __init__(self, launcher: RunLauncher, book: RunBook) -> None:
         self._launcher = launcher
         self._book = book
+        self._requests: dict[str, str] = {}
 
     def launch(self, domain: str, datasets: tuple[DatasetId, ...], tags: Mapping[str, str]) -> str:
-        """Start a run and keep who asked for it."""
-        run = self._launcher.launch(domain, datasets, tags)
-        self._book.request_run(run, domain, datasets)
+        """Keep who asks for a run, start it and return its id."""
+        request = self._book.request_run(domain, datasets)
+        try:
+            run = self._launcher.launch(domain, datasets, {**tags, REQUEST_TAG: request})
+        except Unavailable:
+            raise  # it may have been launched all the same: the request stays open until its run is seen, or was not for long enough
+        except PolycephError as error:
+            self._book.finish_run(request, RunOutcome("", domain, "FAILURE", 0.0, error=str(error)))
+            raise
+        self._requests[run] = request
+        try:
+            self._book.launch_run(request, run)
+        except Unavailable as error:
+            log.warning("run %s goes on and is recorded later: %s", run, error.message)
         return run
 
     def outcome(self, run: str) -> RunOutcome | None:
         """Return how a run ended, and keep it."""
         outcome = self._launcher.outcome(run)
         if outcome is not None:
-            self._book.finish_run(outcome)
+            self._book.finish_run(self._requests[run], outcome)
         return outcome
+
+    def updated_runs(self, since: datetime | None) -> tuple[SeenRun, ...]:
+        """Return the runs that changed after a moment."""
+        return self._launcher.updated_runs(since)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
 
@@ -54,14 +55,22 @@ class PostgresQueries:
             return connection.execute(select(func.max(snapshot.c.snapshot)).where(snapshot.c.domain == domain)).scalar()
 
     def run(self, run: str) -> RunRecord | None:
-        """Return one run, None when nobody asked for it."""
-        with self._reading(f"run {run}") as connection:
-            row = connection.execute(select(run_request).where(run_request.c.run == run)).first()
-        return rows.run_record(row) if row else None
+        """Return one launched run, None when it is not recorded."""
+        return self._run(run_request.c.run == run)
+
+    def requested_run(self, request: str) -> RunRecord | None:
+        """Return one request, None when it is not recorded."""
+        return self._run(run_request.c.request == request)
+
+    def last_run_moment(self) -> datetime | None:
+        """Return when the last request or outcome was recorded, None before the first."""
+        statement = select(func.greatest(func.max(run_request.c.requested_at), func.max(run_request.c.ended_at)))
+        with self._reading("the time of the last run") as connection:
+            return connection.execute(statement).scalar()
 
     def open_runs(self) -> tuple[RunRecord, ...]:
         """Return the runs that have no outcome yet, oldest first."""
-        statement = select(run_request).where(run_request.c.ended_at.is_(None)).order_by(run_request.c.requested_at, run_request.c.run)
+        statement = select(run_request).where(run_request.c.ended_at.is_(None)).order_by(run_request.c.requested_at, run_request.c.request)
         with self._reading("the open runs") as connection:
             return tuple(rows.run_record(row) for row in connection.execute(statement))
 
@@ -69,6 +78,11 @@ class PostgresQueries:
         """Return events in the order of their numbers. Numbers are given before the commit: a lower one may still appear."""
         with self._reading("events") as connection:
             return tuple(rows.journal_entry(row) for row in connection.execute(_events_statement(wanted)))
+
+    def _run(self, condition: ColumnElement[bool]) -> RunRecord | None:
+        with self._reading("a run") as connection:
+            row = connection.execute(select(run_request).where(condition)).first()
+        return rows.run_record(row) if row else None
 
     def _datasets(self, *conditions: ColumnElement[bool]) -> tuple[RecordedDataset, ...]:
         with self._reading("datasets") as connection:

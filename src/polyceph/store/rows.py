@@ -122,10 +122,11 @@ def run_request_values(request: RunRequest) -> Values:
     """Return the columns of a run that has just been asked for."""
     datasets = [{"domain": d.domain, "zone": d.zone.value, "name": d.name} for d in request.datasets]
     return {
-        "run": request.run,
+        "request": request.request,
         "domain": request.domain,
         **_actor_values(request.actor),
         "datasets": datasets,
+        "job": request.job,
         "status": "REQUESTED",
     }
 
@@ -144,11 +145,11 @@ def run_outcome_values(outcome: RunOutcome) -> Values:
 def run_record(row: Row[Any]) -> RunRecord:
     """Return the run of a row of table `run_request`."""
     datasets = tuple(DatasetId(d["domain"], Zone(d["zone"]), d["name"]) for d in row.datasets)
-    request = RunRequest(row.run, row.domain, _actor(row), datasets)
+    request = RunRequest(row.request, row.domain, _actor(row), datasets, row.job)
     outcome = None
     if row.ended_at is not None:
-        outcome = RunOutcome(row.run, row.domain, row.status, row.seconds, row.checks_passed, row.checks_failed, row.error)
-    return RunRecord(request, row.requested_at, outcome)
+        outcome = RunOutcome(row.run or "", row.domain, row.status, row.seconds, row.checks_passed, row.checks_failed, row.error)
+    return RunRecord(request, row.requested_at, row.run, outcome)
 
 
 def snapshot_values(snapshot: SnapshotRecord) -> Values:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, Engine, RootTransaction, func, select, text, tuple_, update
+from sqlalchemy import Connection, Engine, Result, RootTransaction, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from polyceph.core.model.event import Event
@@ -25,7 +25,7 @@ _ENDS = ("SUCCESS", "FAILURE", "CANCELED")
 
 
 class PostgresUnitOfWork:
-    """`core.ports.UnitOfWork` on PostgreSQL, entered once.
+    """`core.ports.UnitOfWork` on PostgreSQL; each time it is entered it is a transaction of its own.
 
     A change without an event cannot be committed: `commit` refuses it with `Misconfigured` (the fault is in the code that runs;
     neither waiting nor asking again would help), and so does the database by a deferred trigger, whoever writes to it.
@@ -93,19 +93,38 @@ class PostgresUnitOfWork:
             self._changed.append("declaration")
             return make_known(connection, federation)
 
-    def record_run_request(self, request: RunRequest) -> None:
-        """Keep who asked for which run.
+    def record_run_request(self, request: RunRequest, *, run: str | None = None) -> bool:
+        """Keep who asked for what, `run` being its id when it is launched already; return False when either is known.
 
         Raises:
-            Conflict: the run is already known.
             NotFound: its domain was never declared.
         """
-        with translated(f"recording run {request.run} of {request.domain}"):
-            self._open().execute(insert(run_request).values(rows.run_request_values(request)))
-        self._changed.append("run_request")
+        statement = insert(run_request).values(**rows.run_request_values(request), run=run).on_conflict_do_nothing()
+        with translated(f"recording run request {request.request} of {request.domain}"):
+            return self._runs_changed(self._open().execute(statement.returning(run_request.c.request)))
 
-    def record_run_outcome(self, outcome: RunOutcome) -> None:
-        """Keep how a requested run ended, once.
+    def record_run_launch(self, request: str, run: str) -> bool:
+        """Keep which run answers a request; return False when that is known.
+
+        Raises:
+            NotFound: nobody made this request.
+            Conflict: another run answers it, or this run answers another request.
+        """
+        statement = update(run_request).where(run_request.c.request == request, run_request.c.run.is_(None)).values(run=run)
+        statement = statement.returning(run_request.c.request)
+        with translated(f"recording run {run}"):
+            connection = self._open()
+            if self._runs_changed(connection.execute(statement)):
+                return True
+            known = connection.execute(select(run_request.c.run).where(run_request.c.request == request)).first()
+        if known is None:
+            raise NotFound(f"nobody made request {request} of run {run}", hint="record the request first")
+        if known.run != run:
+            raise Conflict(f"request {request} is answered by run {known.run} and cannot be by {run}")
+        return False
+
+    def record_run_outcome(self, request: str, outcome: RunOutcome) -> bool:
+        """Keep how a requested run ended; return False when that is known.
 
         Raises:
             Invalid: the status is unknown.
@@ -114,16 +133,16 @@ class PostgresUnitOfWork:
         """
         if outcome.status not in _ENDS:
             raise Invalid(f"run {outcome.run} cannot end with {outcome.status!r}", hint=f"a run ends with {', '.join(_ENDS)}")
-        values = rows.run_outcome_values(outcome)
-        statement = update(run_request).where(run_request.c.run == outcome.run, run_request.c.ended_at.is_(None))
+        values = {**rows.run_outcome_values(outcome), "run": func.coalesce(run_request.c.run, outcome.run or None)}
+        statement = update(run_request).where(run_request.c.request == request, run_request.c.ended_at.is_(None))
+        statement = statement.values(**values, ended_at=func.clock_timestamp()).returning(run_request.c.request)
         with translated(f"recording the outcome of run {outcome.run}"):
             connection = self._open()
-            done = connection.execute(statement.values(**values, ended_at=func.clock_timestamp()))
-            if done.rowcount == 0:
-                known = connection.execute(select(run_request.c.status).where(run_request.c.run == outcome.run)).scalar()
-                _refuse_outcome(outcome, known)
-                return
-        self._changed.append("run_request")
+            if self._runs_changed(connection.execute(statement)):
+                return True
+            known = connection.execute(select(run_request.c.status).where(run_request.c.request == request)).scalar()
+        _refuse_outcome(outcome, known)
+        return False
 
     def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> tuple[SnapshotRecord, ...]:
         """Keep changes of lakes; return those that were new, in the order given.
@@ -161,6 +180,12 @@ class PostgresUnitOfWork:
             transaction, self._transaction = self._transaction, None
             if transaction is not None:
                 transaction.commit()
+
+    def _runs_changed(self, done: Result[tuple[str]]) -> bool:
+        changed = done.first() is not None
+        if changed:
+            self._changed.append("run_request")
+        return changed
 
     def _open(self) -> Connection:
         if self._connection is None or self._transaction is None:

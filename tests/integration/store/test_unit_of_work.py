@@ -94,19 +94,20 @@ def test_a_change_without_an_event_is_not_committed(store: Engine, make_federati
     assert PostgresQueries(store).datasets() == ()
 
 
-@pytest.mark.parametrize("what", ["request", "outcome", "snapshots"])
+@pytest.mark.parametrize("what", ["request", "launch", "outcome", "snapshots"])
 def test_no_change_goes_without_an_event(store: Engine, make_federation: MakeFederation, what: str) -> None:
     applied(store, make_federation)
-    record(store, lambda work: work.record_run_request(RunRequest("r0", "education", ANNE)), "run.requested")
+    record(store, lambda work: work.record_run_request(RunRequest("q0", "education", ANNE)), "run.requested")
     changes: dict[str, Callable[[PostgresUnitOfWork], object]] = {
-        "request": lambda work: work.record_run_request(RunRequest("r1", "education", ANNE)),
-        "outcome": lambda work: work.record_run_outcome(RunOutcome("r0", "education", "SUCCESS", 1.0)),
+        "request": lambda work: work.record_run_request(RunRequest("q1", "education", ANNE)),
+        "launch": lambda work: work.record_run_launch("q0", "r0"),
+        "outcome": lambda work: work.record_run_outcome("q0", RunOutcome("r0", "education", "SUCCESS", 1.0)),
         "snapshots": lambda work: work.record_snapshots([snapshot(1)]),
     }
     with pytest.raises(Misconfigured, match="no event says so"):
         record(store, changes[what])
     assert PostgresQueries(store).last_snapshots() == {}
-    assert [run.request.run for run in PostgresQueries(store).open_runs()] == ["r0"]
+    assert [(run.request.request, run.run) for run in PostgresQueries(store).open_runs()] == [("q0", None)]
 
 
 def test_the_database_refuses_what_a_faulty_unit_of_work_would_commit(store: Engine, make_federation: MakeFederation) -> None:
@@ -203,36 +204,50 @@ def test_units_of_work_beside_each_other_lose_no_event(store: Engine) -> None:
 
 def test_a_run_is_kept_from_request_to_outcome(store: Engine, make_federation: MakeFederation) -> None:
     queries = applied(store, make_federation)
-    request = RunRequest("r1", "education", NIGHT, (DatasetId("education", Zone.RAW, "schools"),))
+    request = RunRequest("q1", "education", NIGHT, (DatasetId("education", Zone.RAW, "schools"),))
     outcome = RunOutcome("r1", "education", "FAILURE", 12.5, 3, 1, "check failed")
+    assert queries.last_run_moment() is None
 
     record(store, lambda work: work.record_run_request(request), "run.requested")
     (open_run,) = queries.open_runs()
-    assert (open_run.request, open_run.outcome) == (request, None)
+    assert (open_run.request, open_run.run, open_run.outcome) == (request, None, None)
 
-    record(store, lambda work: work.record_run_outcome(outcome), "run.failed")
+    record(store, lambda work: work.record_run_launch("q1", "r1"), "run.launched")
+    assert [one.run for one in queries.open_runs()] == ["r1"]
+
+    record(store, lambda work: work.record_run_outcome("q1", outcome), "run.failed")
     run = queries.run("r1")
     assert run is not None
     assert (run.request, run.outcome) == (request, outcome)
+    assert queries.requested_run("q1") == run
     assert queries.open_runs() == ()
-    assert queries.run("r2") is None
+    assert (queries.run("q1"), queries.requested_run("r1")) == (None, None)
+    moment = queries.last_run_moment()
+    assert moment is not None
+    assert moment > run.requested_at
 
 
 def test_a_run_ends_once(store: Engine, make_federation: MakeFederation) -> None:
     applied(store, make_federation)
-    record(store, lambda work: work.record_run_request(RunRequest("r1", "education", ANNE)), "run.requested")
     done = RunOutcome("r1", "education", "SUCCESS", 1.0)
-    record(store, lambda work: work.record_run_outcome(done), "run.succeeded")
-    record(store, lambda work: work.record_run_outcome(done), "run.succeeded")
+    news: list[bool] = []
+    for _ in range(2):
+        record(store, lambda work: news.append(work.record_run_request(RunRequest("q1", "education", ANNE))), "run.requested")
+        record(store, lambda work: news.append(work.record_run_launch("q1", "r1")), "run.launched")
+        record(store, lambda work: news.append(work.record_run_outcome("q1", done)), "run.succeeded")
+    record(store, lambda work: news.append(work.record_run_request(RunRequest("r1", "education", ANNE), run="r1")), "run.requested")
+    assert news == [True, True, True, False, False, False, False]
 
     with pytest.raises(Conflict, match="has ended with SUCCESS"):
-        record(store, lambda work: work.record_run_outcome(RunOutcome("r1", "education", "FAILURE", 2.0)), "run.failed")
-    with pytest.raises(Conflict, match="r1"):
-        record(store, lambda work: work.record_run_request(RunRequest("r1", "education", ANNE)), "run.requested")
+        record(store, lambda work: work.record_run_outcome("q1", RunOutcome("r1", "education", "FAILURE", 2.0)), "run.failed")
+    with pytest.raises(Conflict, match="answered by run r1"):
+        record(store, lambda work: work.record_run_launch("q1", "r2"), "run.launched")
+    with pytest.raises(NotFound, match="q9"):
+        record(store, lambda work: work.record_run_launch("q9", "r9"), "run.launched")
     with pytest.raises(NotFound, match="r9"):
-        record(store, lambda work: work.record_run_outcome(RunOutcome("r9", "education", "SUCCESS", 1.0)), "run.succeeded")
+        record(store, lambda work: work.record_run_outcome("q9", RunOutcome("r9", "education", "SUCCESS", 1.0)), "run.succeeded")
     with pytest.raises(Invalid, match="SUCCESS, FAILURE, CANCELED"):
-        record(store, lambda work: work.record_run_outcome(RunOutcome("r1", "education", "DONE", 1.0)), "run.succeeded")
+        record(store, lambda work: work.record_run_outcome("q1", RunOutcome("r1", "education", "DONE", 1.0)), "run.succeeded")
 
 
 def test_nothing_is_kept_about_a_domain_that_was_never_declared(store: Engine) -> None:

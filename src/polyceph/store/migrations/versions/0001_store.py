@@ -72,12 +72,14 @@ CREATE TABLE polyceph.dataset (
 
 _HAPPENED = """
 CREATE TABLE polyceph.run_request (
-    run text PRIMARY KEY,
+    request text PRIMARY KEY,
+    run text UNIQUE,
     domain text NOT NULL REFERENCES polyceph.domain (name),
     actor_kind text NOT NULL,
     actor_id text NOT NULL,
     on_behalf_of text,
     datasets jsonb NOT NULL,
+    job text,
     requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     status text NOT NULL CONSTRAINT run_request_status_is_known CHECK (status IN ('REQUESTED', 'SUCCESS', 'FAILURE', 'CANCELED')),
     ended_at timestamptz,
@@ -135,8 +137,8 @@ GRANT INSERT (actor_kind, actor_id, on_behalf_of, door, action, subject_kind, su
 GRANT INSERT (digest, commit, content) ON polyceph.declaration TO polyceph_app;
 GRANT INSERT (domain, snapshot, at, author, message, extra, changes) ON polyceph.snapshot TO polyceph_app;
 GRANT INSERT, UPDATE ON polyceph.domain, polyceph.dataset TO polyceph_app;
-GRANT INSERT (run, domain, actor_kind, actor_id, on_behalf_of, datasets, status),
-    UPDATE (status, ended_at, seconds, checks_passed, checks_failed, error) ON polyceph.run_request TO polyceph_app;
+GRANT INSERT (request, run, domain, actor_kind, actor_id, on_behalf_of, datasets, job, status),
+    UPDATE (run, status, ended_at, seconds, checks_passed, checks_failed, error) ON polyceph.run_request TO polyceph_app;
 """
 
 
