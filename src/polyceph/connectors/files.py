@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -87,7 +88,10 @@ class FilesConnector:
         kind, dataset = _kind(file, dataset)
         source = SourceFile(original.path, file.name, kind)
         folder, limits = original.path.parent, self._source.limits()
-        reading = read_file(source, demand.contract.columns, dataset=dataset, folder=folder, limits=limits)
+        # What a column does not say of itself its dataset says for it.
+        own = demand.contract.classification
+        columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
+        reading = read_file(source, columns, dataset=dataset, folder=folder, limits=limits)
         return Delivery(key, reading.rows, cursor, (original,), reading.notes, file.name)
 
 

@@ -68,6 +68,10 @@ def entered(address: ServerAddress) -> Iterator[Connection]:
         ) from error
     except psycopg.OperationalError as error:
         raise Unavailable(f"{address.shown} broke off: {_first_line(error)}") from error
+    except psycopg.DataError as error:  # its text quotes the value
+        kind = type(error).__name__
+        hint = "correct the query so that no row breaks it"
+        raise Invalid(f"{address.shown} finds a value that the query cannot take ({kind})", hint=hint) from None
     except psycopg.Error as error:
         raise Invalid(f"{address.shown} refuses the statement: {_first_line(error)}") from error
 

@@ -281,7 +281,7 @@ def test_footers_and_ends_are_left_out_where_declared(folder: Path) -> None:
     assert len(rows(ask(folder, {"path": "x.csv", "stop_at": "total"})[0])) == 2
     assert len(rows(ask(folder, {"path": "x.csv", "skip_footer": 2})[0])) == 2
     [delivery] = ask(folder, {"path": "x.csv", "skip_footer": 1})
-    assert next(n for n in delivery.notes if n.subject == "total").value == "Total"
+    assert next(n for n in delivery.notes if n.subject == "total").value == "line 6"
     assert rows(delivery)[0]["_row"] == 4
 
 

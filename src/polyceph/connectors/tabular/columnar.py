@@ -13,6 +13,7 @@ from pyarrow import parquet
 from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.headers import Header, check_header, match_header
 from polyceph.connectors.tabular.options import FilesDataset
+from polyceph.connectors.tabular.shapes import is_closed
 from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
 from polyceph.connectors.types import arrow_type
 from polyceph.sdk import Column, Invalid
@@ -62,8 +63,10 @@ def _cast(values: pa.Array, column: Column, key: str, findings: Findings) -> pa.
             return pa.array([None if v is None else _json(v) for v in values.to_pylist()], pa.string())
         return pc.cast(values, target)
     except pa.ArrowException as error:
-        text = f"column {key} is {values.type} and cannot become {column.logical_type} without loss: {str(error).splitlines()[0][:200]}"
-        raise Invalid(f"{findings.file}: {text}") from error
+        why = "" if is_closed(column) else f": {str(error).splitlines()[0][:200]}"  # Arrow quotes the value
+        raise Invalid(
+            f"{findings.file}: column {key} is {values.type} and cannot become {column.logical_type} without loss{why}"
+        ) from error
 
 
 def _is_scalar(kind: pa.DataType) -> bool:

@@ -16,6 +16,7 @@ from polyceph.connectors.tabular import moments, numbers
 from polyceph.connectors.tabular.findings import SHOWN, Findings
 from polyceph.connectors.tabular.formats import DAY_AND_TIME, ColumnFormat
 from polyceph.connectors.tabular.options import FilesDataset
+from polyceph.connectors.tabular.shapes import given, told
 from polyceph.connectors.tabular.spool import Locate, Spool
 from polyceph.connectors.types import NESTED, arrow_type, is_aware
 from polyceph.sdk import Column, Problem
@@ -71,9 +72,9 @@ class Conversion:
         expected = _expected(column, self.formats[index])
         problems = [
             Problem(
-                f"column {column.name}: {texts[at].as_py()!r} is not {expected}",
+                f"column {column.name}: {told(texts[at].as_py(), column)} is not {expected}",
                 file=self.findings.file,
-                value=texts[at].as_py(),
+                value=given(texts[at].as_py(), column),
                 **self.locate(index, rows[at].as_py()),
             )
             for at in positions

@@ -35,7 +35,7 @@ class _Scan:
     filled: bytearray = field(default_factory=bytearray)
     wrong: deque[tuple[int, int]] = field(default_factory=deque)
     blank: int = 0
-    total: tuple[int, str] | None = None
+    total: int | None = None
 
 
 def read_delimited(path: Path, columns: tuple[Column, ...], dataset: FilesDataset, findings: Findings) -> tuple[Iterator[Portion], Locate]:
@@ -99,7 +99,7 @@ def _register(scan: _Scan, line: int, cells: list[str], *, is_row: bool) -> None
                 if cell:
                     scan.filled[i] = 1
         if looks_like_total(cells):
-            scan.total = (line, next(c for c in cells if c.strip()))
+            scan.total = line
     elif is_row:
         if any(map(str.strip, cells)):
             scan.wrong.append((line, len(cells)))
@@ -120,7 +120,7 @@ def _finish(scan: _Scan, dataset: FilesDataset, findings: Findings) -> None:
     if scan.blank:
         findings.note("blank rows", "rows without any value are left out", str(scan.blank))
     if scan.total is not None:
-        findings.note("total", f"the last row that looks like a total stands in line {scan.total[0]}; it is kept", scan.total[1])
+        findings.note("total", f"the last row that looks like a total stands in line {scan.total}; it is kept", f"line {scan.total}")
 
 
 def _without_empty_tail(header: Header, scan: _Scan, findings: Findings) -> Header:

@@ -13,6 +13,7 @@ from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.moments import DateFormat
 from polyceph.connectors.tabular.numbers import NumberFormat
 from polyceph.connectors.tabular.options import FilesDataset
+from polyceph.connectors.tabular.shapes import given, told
 from polyceph.connectors.tabular.spool import Spool
 from polyceph.sdk import Column
 
@@ -110,8 +111,8 @@ def _refuse(spool: Spool, index: int, found: list[ColumnFormat], findings: Findi
         choices = tuple(dict.fromkeys(_choice(one.number) for one in found if one.number))
     example = next(islice((v for chunk in spool.texts(index) for v in chunk.to_pylist() if not v.isdigit()), 1), None)
     findings.wrong(
-        f"column {column.name}: values such as {example!r} can be read in {len(found)} ways",
-        value=example,
+        f"column {column.name}: values such as {told(example or '', column)} can be read in {len(found)} ways",
+        value=given(example or "", column),
         allowed=choices,
         hint="declare one of them in the dataset's options",
     )

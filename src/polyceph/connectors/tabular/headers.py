@@ -12,6 +12,7 @@ from polyceph.connectors.tabular import moments
 from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.formats import FALSE, TRUE
 from polyceph.connectors.tabular.options import FilesDataset
+from polyceph.connectors.tabular.shapes import is_any_closed, shape
 from polyceph.connectors.validation import meant
 from polyceph.sdk import Column, Invalid, Problem
 
@@ -162,6 +163,10 @@ def _fits(text: str, column: Column) -> bool:
 
 def check_header(header: Header, columns: tuple[Column, ...], where: dict[str, Any], findings: Findings) -> None:
     """Put every missing, surplus and doubled column into the findings, and report what was matched loosely."""
+    if header.rows is not None and not header.match.positions and is_any_closed(columns):
+        # A declared header in which no column is found may be a row of data.
+        findings.wrong(f"none of the promised columns ({_promised(columns)}) is in the header", where, hint="declare the right header row")
+        return
     known = [cell for cell in header.cells if cell]
     for index, column in enumerate(columns):
         if index in header.match.positions:
@@ -191,10 +196,14 @@ def check_header(header: Header, columns: tuple[Column, ...], where: dict[str, A
 
 def refuse_without_header(rows: Sequence[Row], columns: tuple[Column, ...]) -> Invalid:
     """Return the error for a table in which no row holds any promised column."""
-    wanted = ", ".join(c.source_name or c.name for c in columns[:12])
-    first = [Problem(f"row {number} holds: {' | '.join(cells)[:200]}") for number, cells in rows[:3]]
+    said = shape if is_any_closed(columns) else str
+    first = [Problem(f"row {number} holds: {' | '.join(map(said, cells))[:200]}") for number, cells in rows[:3]]
     return Invalid(
-        f"no header: none of the first rows holds the promised columns ({wanted})",
+        f"no header: none of the first rows holds the promised columns ({_promised(columns)})",
         problems=first,
         hint="declare header: none or the header's row number, or correct the physicalName of the columns in the contract",
     )
+
+
+def _promised(columns: tuple[Column, ...]) -> str:
+    return ", ".join(c.source_name or c.name for c in columns[:12])

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from polyceph.connectors.tabular.shapes import given, told
 from polyceph.connectors.types import NESTED, decimal_digits, is_aware
 from polyceph.sdk import Column, Problem
 
@@ -39,7 +40,7 @@ def native(value: Any, column: Column) -> Any:
 
 def _wrong(value: Any, column: Column, expected: str) -> Problem:
     text = shown(value)[:100]
-    return Problem(f"column {column.name}: {text!r} is not {expected}", value=text)
+    return Problem(f"column {column.name}: {told(text, column)} is not {expected}", value=given(text, column))
 
 
 def _integer(value: Any, column: Column) -> Any:

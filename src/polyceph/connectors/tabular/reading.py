@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from polyceph.connectors.tabular.options import FilesDataset, Format
+from polyceph.connectors.tabular.shapes import is_any_closed
 from polyceph.sdk import Column, Invalid, Note, NotFound, Problem, Unavailable
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TZ")
@@ -74,7 +75,7 @@ def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDa
     """
     job = folder / "job.json"
     job.write_text(json.dumps(job_of(file, columns, dataset) | asdict(limits)), encoding="utf-8")
-    _run(job, file.name, limits)
+    _run(job, file.name, limits, may_quote=not is_any_closed(columns))
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     if "error" in report:
         raise _raised(report)
@@ -83,13 +84,13 @@ def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDa
 
 def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset) -> dict[str, Any]:
     """Return what the process needs to know, ready for JSON."""
-    wanted = ("name", "logical_type", "physical_type", "source_name")
+    wanted = ("name", "logical_type", "physical_type", "source_name", "classification", "personal_data")
     promised = [{key: getattr(column, key) for key in wanted} for column in columns]
     options = dataset.model_dump(mode="json")
     return {"path": str(file.path), "name": file.name, "format": file.kind, "columns": promised, "options": options}
 
 
-def _run(job: Path, name: str, limits: Limits) -> None:
+def _run(job: Path, name: str, limits: Limits, *, may_quote: bool) -> None:
     command = [sys.executable, "-m", "polyceph.connectors.tabular.worker", str(job)]
     environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:
@@ -108,10 +109,13 @@ def _run(job: Path, name: str, limits: Limits) -> None:
         raise Unavailable(f"the process that reads {name} does not start: {error}") from error
     if done.returncode == 0 and (job.parent / "report.json").exists():
         return
-    raise _ended(done.returncode, done.stderr.decode(errors="replace"), name, limits)
+    text = done.stderr.decode(errors="replace")
+    # The last line of a traceback is the error's text, which may quote a value; before the colon stands its kind.
+    last = (text.strip().splitlines() or ["no message"])[-1][:300]
+    raise _ended(done.returncode, text, name, limits=limits, last=last if may_quote else last.split(":", 1)[0])
 
 
-def _ended(code: int, text: str, name: str, limits: Limits) -> Invalid:
+def _ended(code: int, text: str, name: str, *, limits: Limits, last: str) -> Invalid:
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
         return Invalid(f"{name} cannot be read within {limits.seconds} s of processor time", hint="raise time_limit_s of the source")
     memory = code == _OUT_OF_MEMORY or "memory allocation" in text or "MemoryError" in text or "ArrowMemoryError" in text
@@ -119,7 +123,7 @@ def _ended(code: int, text: str, name: str, limits: Limits) -> Invalid:
         return Invalid(f"{name} cannot be read within {limits.memory_mb} MB of memory", hint="raise memory_limit_mb of the source")
     if code == -signal.SIGXFSZ or "File too large" in text:
         return Invalid(f"{name} becomes larger than {limits.disk_mb} MB on disk", hint="raise disk_limit_mb of the source")
-    what = f"signal {signal.Signals(-code).name}" if code < 0 else (text.strip().splitlines() or ["no message"])[-1][:300]
+    what = f"signal {signal.Signals(-code).name}" if code < 0 else last
     return Invalid(f"{name} breaks the program that reads it ({what})", hint="save it anew in another format")
 
 

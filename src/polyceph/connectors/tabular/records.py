@@ -14,6 +14,7 @@ from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.headers import Header, check_header, match_header
 from polyceph.connectors.tabular.natives import native
 from polyceph.connectors.tabular.options import FilesDataset
+from polyceph.connectors.tabular.shapes import given, told
 from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
 from polyceph.connectors.types import arrow_type
 from polyceph.sdk import Column, Invalid, Problem
@@ -171,5 +172,6 @@ def _typed(value: Any, column: Column) -> Any:
     """Return a JSON value in the column's type; a number is no date and no code, since its leading zeros would be gone."""
     if column.logical_type in ("date", "timestamp", "time") or (column.logical_type == "string" and isinstance(value, dict | list)):
         expected = {"string": "a text"}.get(column.logical_type, f"a {column.logical_type} as text")
-        return Problem(f"column {column.name}: {str(value)[:100]!r} is not {expected}", value=str(value)[:100])
+        text = str(value)[:100]
+        return Problem(f"column {column.name}: {told(text, column)} is not {expected}", value=given(text, column))
     return native(value, column)
