@@ -143,11 +143,18 @@ def run_plan(platform: Any, launcher: Any, plan: Any) -> list[Any]:
 
     recorded = runs.Recorded(launcher, platform)
     with render.progress() as display:
-        tasks = {d: display.add_task(f"{d}: waiting", total=1) for d in plan.datasets}
+        tasks = {d: display.add_task(f"{d}: waiting", total=None) for d in plan.datasets}
 
         def heard(domain: str, news: str) -> None:
-            done = int(news != "started")
-            display.update(tasks[domain], description=f"{domain}: {'running' if not done else news}", completed=done)
+            if "/" in news:
+                made, planned = (int(part) for part in news.split("/"))
+                display.update(tasks[domain], description=f"{domain}: running", completed=made, total=planned or None)
+            elif news == "started":
+                display.update(tasks[domain], description=f"{domain}: running")
+            else:
+                total = display.tasks[tasks[domain]].total or 1
+                completed = total if news == "SUCCESS" else display.tasks[tasks[domain]].completed
+                display.update(tasks[domain], description=f"{domain}: {news}", total=total, completed=completed)
 
         outcomes = runs.execute(recorded, plan, tags={}, heard=heard)
     platform.record_snapshots()

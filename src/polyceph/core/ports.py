@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -277,9 +277,18 @@ class UnitOfWork(Protocol):
         ...
 
     def apply_federation(
-        self, federation: Federation, *, commit: str, content: Mapping[str, object], expected: str | None
+        self,
+        federation: Federation,
+        *,
+        commit: str,
+        content: Mapping[str, object],
+        expected: str | None,
+        left_out: Collection[str] = (),
     ) -> FederationChange:
-        """Make the store know the federation as declared; refuse when the digest last applied is not `expected`."""
+        """Make the store know the federation as declared; refuse when the digest last applied is not `expected`.
+
+        Domains `left_out` stay as they are known.
+        """
         ...
 
     def record_run_request(self, request: RunRequest, *, run: str | None = None) -> bool:
@@ -352,6 +361,10 @@ class RunLauncher(Protocol):
 
     def outcome(self, run: str) -> RunOutcome | None:
         """Return how a run ended, None while it goes on; raise `NotFound` when there is no such run."""
+        ...
+
+    def progress(self, run: str) -> tuple[int, int]:
+        """Return how many datasets a run has made and how many it will make."""
         ...
 
     def updated_runs(self, since: datetime | None) -> tuple[SeenRun, ...]:

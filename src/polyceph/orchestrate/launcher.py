@@ -20,6 +20,7 @@ _LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typen
   ... on PythonError{message} ... on InvalidSubsetError{message} ... on PipelineNotFoundError{message}
   ... on RunConfigValidationInvalid{errors{message}} ... on UnauthorizedError{message}}}"""
 _RUN = """query($r:ID!){runOrError(runId:$r){__typename ... on Run{status startTime endTime repositoryOrigin{repositoryLocationName}}}}"""
+_PROGRESS = """query($r:ID!){runOrError(runId:$r){... on Run{assetSelection{path} stats{... on RunStatsSnapshot{materializations}}}}}"""
 _EVENTS = """query($r:ID!,$c:String){logsForRun(runId:$r,afterCursor:$c){__typename ... on EventConnection{cursor hasMore events{__typename
   ... on AssetCheckEvaluationEvent{evaluation{success severity checkName assetKey{path}}}
   ... on ExecutionStepFailureEvent{stepKey error{message errorChain{error{message}}} failureMetadata{description}}
@@ -78,6 +79,12 @@ class DagsterLauncher:
         seconds = (answer["endTime"] or 0.0) - (answer["startTime"] or answer["endTime"] or 0.0)
         domain = answer["repositoryOrigin"]["repositoryLocationName"]
         return RunOutcome(run, domain, answer["status"], seconds, checks_passed=passed, checks_failed=failed, error=error)
+
+    def progress(self, run: str) -> tuple[int, int]:
+        """Return how many datasets a run has made and how many it will make; (0, 0) when it is not known."""
+        answer = self._ask(_PROGRESS, r=run)["runOrError"]
+        made = answer.get("stats") or {}
+        return int(made.get("materializations") or 0), len(answer.get("assetSelection") or [])
 
     def updated_runs(self, since: datetime | None) -> tuple[SeenRun, ...]:
         """Return the runs that changed after a moment of Dagster's clock, all when None; the oldest change first."""
@@ -161,5 +168,5 @@ def _event_error(event: Mapping[str, Any]) -> str | None:
     if event["__typename"] == "EngineEvent":  # such as a run's process that ended without a word
         return f"{event['message'].strip()} {_cause(event['error'])}" if event.get("error") else None
     if event["__typename"] == "RunFailureEvent":
-        return _cause(event["error"]) if event.get("error") else str(event["message"]).strip()
+        return _cause(event["error"]) if event.get("error") else f"the process of the run is gone: {str(event['message']).strip()}"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
@@ -16,7 +17,7 @@ from polyceph.core.usecases.runs import REQUEST_TAG
 from polyceph.errors import Invalid, NotFound, PolycephError, Unavailable
 from polyceph.logs import log
 
-_POLL_S = 0.3
+_POLL_S = 0.5
 _PATIENCE_S = 120.0
 """How long nobody may answer before a run is left to itself: a webserver that is restarted needs half a minute."""
 SKIPPED = "SKIPPED"
@@ -81,7 +82,7 @@ def execute(
 
     A domain whose run cannot start or fails does not stop the others; those that consume from it are skipped and say so.
     A run about which nobody answers for `patience_s` ends as UNKNOWN: it goes on, and what is known of the others is returned.
-    `heard(domain, news)` is told "started", "SUCCESS", "FAILURE", "SKIPPED", "UNKNOWN".
+    `heard(domain, news)` is told "started", "3/12" (datasets made of those to make), "SUCCESS", "FAILURE", "SKIPPED", "UNKNOWN".
     """
     state = _Progress(set(what.datasets))
     while state.waiting or state.running:
@@ -95,6 +96,8 @@ def execute(
                 del state.running[domain]
                 state.done[domain] = outcome
                 heard(domain, outcome.status)
+            else:
+                _tell_progress(launcher, domain, state, heard)
         time.sleep(_POLL_S if state.running else 0)
     return list(state.done.values())
 
@@ -111,6 +114,11 @@ def _outcome(launcher: RunLauncher, domain: str, state: _Progress, patience_s: f
         return RunOutcome(run, domain, UNKNOWN, 0.0, error=str(error))
     state.silent_since.pop(domain, None)
     return outcome
+
+
+def _tell_progress(launcher: RunLauncher, domain: str, state: _Progress, heard: Heard) -> None:
+    with suppress(PolycephError):  # a bar that stands still does no harm
+        heard(domain, "{}/{}".format(*launcher.progress(state.running[domain])))
 
 
 def _start(launcher: RunLauncher, domain: str, what: Plan, state: _Progress, *, tags: Mapping[str, str], heard: Heard) -> None:
@@ -171,6 +179,10 @@ class Recorded:
         except Unavailable as error:
             log.warning("run %s goes on and is recorded later: %s", run, error.message)
         return run
+
+    def progress(self, run: str) -> tuple[int, int]:
+        """Return how far a run is."""
+        return self._launcher.progress(run)
 
     def outcome(self, run: str) -> RunOutcome | None:
         """Return how a run ended, and keep it."""
