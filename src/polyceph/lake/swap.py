@@ -10,6 +10,7 @@ from psycopg import sql
 
 from polyceph.core.model.contract import Contract
 from polyceph.errors import Conflict
+from polyceph.lake.swap_indexes import indexes_of, make_indexes, name_indexes
 
 LINEAGE = "polyceph: "
 """How the last line of a served table's comment begins; the rest is JSON."""
@@ -30,6 +31,14 @@ _COMMENTS = """
 SELECT a.attname, col_description(a.attrelid, a.attnum) FROM pg_attribute a
 WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND col_description(a.attrelid, a.attnum) IS NOT NULL
 """
+_LOSSES = """
+SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgrelid = %(old)s AND NOT tgisinternal
+UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite WHERE ev_class = %(old)s
+UNION ALL SELECT 'constraint ' || conname FROM pg_constraint WHERE conrelid = %(old)s AND contype IN ('c', 'f', 'x')
+UNION ALL SELECT 'foreign key ' || conname || ' of ' || conrelid::regclass FROM pg_constraint
+    WHERE confrelid = %(old)s AND conrelid <> %(old)s AND conparentid = 0
+ORDER BY 1
+"""
 _COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped"
 
 
@@ -43,12 +52,18 @@ class _Old:
 
 
 def swap_table(session: psycopg.Connection[Any], *, schema: str, table: str, staging: str, lineage: str, contract: Contract | None) -> None:
-    """Rename `staging` to `table` and drop the old one, in one transaction; keep grants, comments and column descriptions.
+    """Rename `staging` to `table` and drop the old one, in one transaction; keep grants, comments, column descriptions and indexes.
 
     Raises:
-        Conflict: a view depends on the old table, or it has row security: a swap would lose them.
+        Conflict: a swap would lose what hangs on the old table (a view, a trigger, a foreign key, row security), or its indexes cannot
+            be made on the new rows.
     """
     place, fresh = sql.Identifier(schema, table), sql.Identifier(schema, staging)
+    before = _oid(session, schema, table)
+    indexes = indexes_of(session, before) if before is not None else ()
+    if before is not None:
+        _refuse_loss(session, before, f"{schema}.{table}")
+    make_indexes(session, indexes, schema=schema, staging=staging)
     with session.transaction():
         session.execute("SELECT set_config('lock_timeout', %s, true)", [_LOCK_WAIT])
         old = _oid(session, schema, table)
@@ -57,9 +72,21 @@ def swap_table(session: psycopg.Connection[Any], *, schema: str, table: str, sta
             session.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(place))
             _refuse_loss(session, old, f"{schema}.{table}")
             kept = _read_old(session, old)
-            session.execute(sql.SQL("DROP TABLE {}").format(place))
+        if indexes != (indexes_of(session, old) if old is not None else ()):
+            raise Conflict(f"the indexes of {schema}.{table} changed meanwhile; the old rows stay", hint="run it again")
+        if old is not None:
+            _drop(session, place, f"{schema}.{table}")
         session.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(fresh, sql.Identifier(table)))
+        name_indexes(session, indexes, schema=schema, table=table, staging=staging)
         _restore(session, (schema, table), kept, columns=_columns(session, schema, table), lineage=lineage, contract=contract)
+
+
+def _drop(session: psycopg.Connection[Any], place: sql.Identifier, name: str) -> None:
+    try:
+        session.execute(sql.SQL("DROP TABLE {}").format(place))
+    except psycopg.errors.DependentObjectsStillExist as error:
+        detail = " ".join((error.diag.message_detail or "").split())[:300]
+        raise Conflict(f"{name} was not replaced, something depends on it: {detail}", hint="drop what depends on it") from error
 
 
 def _oid(session: psycopg.Connection[Any], schema: str, table: str) -> int | None:
@@ -79,6 +106,9 @@ def _refuse_loss(session: psycopg.Connection[Any], old: int, name: str) -> None:
         raise Conflict(f"{name} exists and is not a table; it was not replaced", hint="drop it, or give the output another name")
     if views:
         raise Conflict(f"{name} was not replaced: {', '.join(views)} would be lost", hint="drop these views, or declare them as outputs")
+    lost = ", ".join(row[0] for row in session.execute(_LOSSES, {"old": old}))
+    if lost:
+        raise Conflict(f"{name} was not replaced: {lost} would be lost", hint="drop what hangs on it, or give the output another name")
     if secured:
         raise Conflict(f"{name} was not replaced: its row security would be lost", hint="disable it, or serve the rows as another output")
 

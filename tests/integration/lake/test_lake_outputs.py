@@ -148,6 +148,58 @@ def test_a_swap_that_would_lose_something_is_refused(
         assert session.execute('SELECT count(*) FROM meuse."Served rows"').fetchone() == (1000,)
 
 
+def test_indexes_and_keys_survive_the_swap(lake: DomainLake, target: PostgresAddress, commit: LakeCommit) -> None:
+    serve(lake, target, commit)
+    with psycopg.connect(target.url(), autocommit=True) as session:
+        session.execute('CREATE INDEX "By day, ON x" ON meuse."Served rows" (day DESC) WHERE even')
+        session.execute('CREATE UNIQUE INDEX by_name ON meuse."Served rows" (lower(name)) INCLUDE (day)')
+        session.execute('ALTER TABLE meuse."Served rows" ADD CONSTRAINT served_key PRIMARY KEY (id)')
+        query = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'meuse' ORDER BY 1"
+        before = session.execute(query).fetchall()
+        for _ in range(2):
+            serve(lake, target, commit)
+        assert session.execute(query).fetchall() == before
+        keys = session.execute("SELECT conname FROM pg_constraint WHERE contype = 'p' AND connamespace = 'meuse'::regnamespace").fetchall()
+    assert len(before) == 3
+    assert keys == [("served_key",)]
+
+
+def test_an_index_that_the_new_rows_do_not_take_keeps_the_old_ones(lake: DomainLake, target: PostgresAddress, commit: LakeCommit) -> None:
+    with psycopg.connect(target.url(), autocommit=True) as session:
+        session.execute('CREATE TABLE meuse."Served rows" (even boolean UNIQUE, gone integer)')
+        session.execute("""INSERT INTO meuse."Served rows" VALUES (true, 1)""")
+        with pytest.raises(Conflict, match="rows repeat its values"):
+            serve(lake, target, commit)
+        session.execute('ALTER TABLE meuse."Served rows" DROP CONSTRAINT "Served rows_even_key"')
+        session.execute('CREATE INDEX by_gone ON meuse."Served rows" (gone)')
+        with pytest.raises(Conflict, match="by_gone cannot be made on the new rows: what it needs is gone"):
+            serve(lake, target, commit)
+        assert session.execute('SELECT * FROM meuse."Served rows"').fetchall() == [(True, 1)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ('CREATE TABLE meuse.visits (id bigint REFERENCES meuse."Served rows" (id))', "foreign key visits_id_fkey of meuse.visits"),
+        (
+            'CREATE TRIGGER told BEFORE UPDATE ON meuse."Served rows" FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()',
+            "trigger told",
+        ),
+        ('ALTER TABLE meuse."Served rows" ADD CONSTRAINT positive CHECK (id >= 0)', "constraint positive"),
+        ("CREATE FUNCTION meuse.first(meuse.\"Served rows\") RETURNS bigint LANGUAGE sql AS 'SELECT 1'", "function meuse.first"),
+    ],
+)
+def test_what_hangs_on_a_table_is_named_when_a_swap_would_lose_it(
+    lake: DomainLake, target: PostgresAddress, commit: LakeCommit, statement: str, named: str
+) -> None:
+    serve(lake, target, commit)
+    with psycopg.connect(target.url(), autocommit=True) as session:
+        session.execute('ALTER TABLE meuse."Served rows" ADD PRIMARY KEY (id)')
+        session.execute(statement)
+        with pytest.raises(Conflict, match=named):
+            serve(lake, target, commit)
+
+
 def test_a_schema_of_somebody_else_is_denied(world: World, lake: DomainLake, target: PostgresAddress, commit: LakeCommit) -> None:
     with pytest.raises(Denied, match="may not write"):
         to_postgres(lake, GOLD, target, schema="culture", table="t", commit=commit)
