@@ -18,6 +18,20 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 Answer = Callable[[subprocess.CompletedProcess[str]], Any]
 
 
+_FEDERATION = """\
+name: components
+title: {en: Components}
+languages: [en]
+environments:
+  dev: {storage: .polyceph/lakes}
+channels:
+  stewards: {kind: ntfy, target_env: NTFY}
+people:
+  ann.lee: {name: Ann Lee, email: ann.lee@example.org}
+  bob.ray: {name: Bob Ray, email: bob.ray@example.org}
+"""
+
+
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """Return a folder that the database's account may enter, gone at the end."""
@@ -55,3 +69,9 @@ def answer() -> Answer:
             pytest.fail(f"exit {done.returncode}, no JSON:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
     return read
+
+
+@pytest.fixture(scope="session")
+def federation_yaml() -> str:
+    """Return the smallest `federation.yaml` with an owner and a steward."""
+    return _FEDERATION

@@ -14,18 +14,6 @@ import pytest
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Answer = Callable[[subprocess.CompletedProcess[str]], Any]
 
-_FEDERATION = """\
-name: components
-title: {en: Components}
-languages: [en]
-environments:
-  dev: {storage: .polyceph/lakes}
-channels:
-  stewards: {kind: ntfy, target_env: NTFY}
-people:
-  ann.lee: {name: Ann Lee, email: ann.lee@example.org}
-  bob.ray: {name: Bob Ray, email: bob.ray@example.org}
-"""
 _DOMAIN = """\
 name: {name}
 title: {{en: {name}}}
@@ -106,10 +94,10 @@ def _contract(zone: str, name: str, columns: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def federation(folder: Path, polyceph: Command) -> Path:
+def federation(folder: Path, polyceph: Command, federation_yaml: str) -> Path:
     """Write and start two domains: `lab`, which uses every component, and `thief`, which reads what it does not declare."""
     files = {
-        "federation.yaml": _FEDERATION,
+        "federation.yaml": federation_yaml,
         "domains/lab/domain.yaml": _DOMAIN.format(name="lab"),
         "domains/lab/sources/numbers.csv": "kind;n\na;1\nb;2\na;3\n",
         "domains/lab/scripts/totals.py": _SCRIPT,

@@ -14,18 +14,6 @@ import pytest
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Answer = Callable[[subprocess.CompletedProcess[str]], Any]
 
-_FEDERATION = """\
-name: isolation
-title: {en: Isolation}
-languages: [en]
-environments:
-  dev: {storage: .polyceph/lakes}
-channels:
-  stewards: {kind: ntfy, target_env: NTFY}
-people:
-  ann.lee: {name: Ann Lee, email: ann.lee@example.org}
-  bob.ray: {name: Bob Ray, email: bob.ray@example.org}
-"""
 _SOUND = """\
 import dagster as dg
 import pyarrow as pa
@@ -51,9 +39,9 @@ _LIMITS = {"POLYCEPH_LIMITS__LOAD_SECONDS": "25", "POLYCEPH_LIMITS__PROCESS_MEMO
 
 
 @pytest.fixture(scope="module")
-def address(folder: Path, polyceph: Command, answer: Answer) -> str:
+def address(folder: Path, polyceph: Command, answer: Answer, federation_yaml: str) -> str:
     """Start a federation of two sound and three broken domains; return where its webserver is."""
-    (folder / "federation.yaml").write_text(_FEDERATION)
+    (folder / "federation.yaml").write_text(federation_yaml)
     _write_domain(folder, "sound", _SOUND.format(name="sound"))
     for name, code in _BROKEN.items():
         _write_domain(folder, name, code)
