@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -14,8 +15,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from polyceph.errors import Misconfigured, Problem
 
 
+@dataclass(frozen=True)
+class Databases:
+    """The names of the platform's databases on its server."""
+
+    store: str = "polyceph"
+    dagster: str = "polyceph_dagster"
+    lake: str = "polyceph_lake"
+    output: str = "polyceph_output"
+
+
 class PostgresAddress(BaseModel):
-    """Where a PostgreSQL database is and as whom to enter it. `host` may be a socket directory."""
+    """Where a PostgreSQL database is and as whom to enter it. `host` may be a socket directory.
+
+    `sslmode` and `sslrootcert` are libpq's; None leaves libpq's own default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,6 +38,8 @@ class PostgresAddress(BaseModel):
     database: str
     user: str
     password: SecretStr
+    sslmode: str | None = None
+    sslrootcert: str | None = None
 
     def at(self, database: str) -> PostgresAddress:
         """Return the same server and role in another database."""
@@ -36,9 +52,28 @@ class PostgresAddress(BaseModel):
     def url(self, scheme: str = "postgresql") -> str:
         """Return a URL that holds the password: hand it to a driver, never to a log."""
         name, word = quote(self.user, safe=""), quote(self.password.get_secret_value(), safe="")
+        tls = urlencode(self._tls(), quote_via=quote)
         if self.host.startswith("/"):
-            return f"{scheme}://{name}:{word}@/{self.database}?host={quote(self.host)}&port={self.port}"
-        return f"{scheme}://{name}:{word}@{self.host}:{self.port}/{self.database}"
+            return f"{scheme}://{name}:{word}@/{self.database}?host={quote(self.host)}&port={self.port}{tls and '&' + tls}"
+        return f"{scheme}://{name}:{word}@{self.host}:{self.port}/{self.database}{tls and '?' + tls}"
+
+    def arguments(self) -> dict[str, Any]:
+        """Return libpq's keywords, as psycopg takes them. They hold the password: hand them to a driver, never to a log."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password.get_secret_value(),
+            **self._tls(),
+        }
+
+    def tls_environment(self) -> dict[str, str]:
+        """Return the variables by which every libpq of a process enters this server over TLS as the address says."""
+        return {f"PG{name.upper()}": value for name, value in self._tls().items()}
+
+    def _tls(self) -> dict[str, str]:
+        return {name: value for name, value in (("sslmode", self.sslmode), ("sslrootcert", self.sslrootcert)) if value}
 
     def shown(self) -> str:
         """Return the address without the password."""
@@ -101,7 +136,9 @@ class LimitSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    process_memory_mb: int = Field(default=4096, ge=512, description="data that each process of a domain may hold: its code server, each run")
+    process_memory_mb: int = Field(
+        default=4096, ge=512, description="data that each process of a domain may hold: its code server, each run"
+    )
     duckdb_memory_mb: int = Field(default=1024, ge=128)
     duckdb_threads: int = Field(default=2, ge=1)
     load_seconds: int = Field(default=90, ge=1, description="time a domain's code may take to load before its process is ended")

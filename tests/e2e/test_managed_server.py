@@ -12,7 +12,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from polyceph.bootstrap.domain import connection_arguments
 from polyceph.scaffold.domain import write_domain
 from polyceph.scaffold.federation import write_federation
 from polyceph.settings import PostgresAddress
@@ -46,7 +45,7 @@ def test_a_scaffolded_domain_runs_on_a_managed_server(managed: PostgresAddress, 
         assert not (federation / ".polyceph" / "postgres").exists()
     finally:
         polyceph(*where, "down", **dsn)
-    with psycopg.connect(**connection_arguments(managed)) as session:
+    with psycopg.connect(**managed.arguments()) as session:
         databases = {row[0] for row in session.execute("SELECT datname FROM pg_database")}
     assert {"polyceph", "polyceph_dagster", "polyceph_lake", "polyceph_output"} <= databases
     secret = managed.password.get_secret_value()

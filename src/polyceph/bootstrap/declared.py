@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,10 +14,8 @@ from polyceph import plugins
 from polyceph.core.model.federation import Federation
 from polyceph.declarations.federation import ConnectorOptions, load_domain, load_federation
 from polyceph.errors import Invalid, Misconfigured, NotFound
-from polyceph.settings import LakeAddress, PostgresAddress, Settings
+from polyceph.settings import Databases, LakeAddress, PostgresAddress, Settings
 
-LAKE_DATABASE = "polyceph_lake"
-OUTPUT_DATABASE = "polyceph_output"
 _ZONE = ZoneInfo("Europe/Brussels")
 
 
@@ -52,7 +50,7 @@ def lake_address(settings: Settings, federation: Federation, domain: str, catalo
         root = str((settings.federation.resolve() / root).resolve())
     return LakeAddress(
         domain=domain,
-        catalogue=catalogue.at(LAKE_DATABASE),
+        catalogue=catalogue.at(Databases().lake),
         metadata_schema=f"lake_{domain}",
         data_path=f"{root.rstrip('/')}/{domain}/",
         storage=settings.storage,
@@ -107,12 +105,15 @@ def usable_federation(settings: Settings) -> Usable:
         if not names:
             raise
         each = [domain_declarations(settings, name) for name in names]
-        merged = replace(each[0], domains={name: one.domains[name] for name, one in zip(names, each, strict=True)}, digest=_joined(each))
+        merged = replace(
+            each[0], domains={name: one.domains[name] for name, one in zip(names, each, strict=True)}, digest=_joined(each, reasons)
+        )
         return Usable(merged, {name: "\n".join(lines) for name, lines in reasons.items()})
 
 
-def _joined(parts: Sequence[Federation]) -> str:
-    return hashlib.sha256("".join(one.digest for one in parts).encode()).hexdigest()
+def _joined(parts: Sequence[Federation], left_out: Iterable[str]) -> str:
+    """Return one digest for what is used; who is left out counts, for it decides what of the last declarations stays."""
+    return hashlib.sha256("\n".join((*(one.digest for one in parts), *sorted(left_out))).encode()).hexdigest()
 
 
 def _folder(settings: Settings) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polyceph import plugins
 from polyceph.bootstrap.declared import domain_declarations
@@ -13,7 +13,7 @@ from polyceph.core.model.domain import Domain, Source
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import Connector
 from polyceph.errors import NotFound
-from polyceph.settings import DomainProcess, PostgresAddress, Settings, load_settings
+from polyceph.settings import DomainProcess, Settings, load_settings
 
 if TYPE_CHECKING:
     from polyceph.lake.lake import DomainLake
@@ -44,17 +44,6 @@ class DomainRuntime:
         from polyceph.bootstrap.lakes import open_lake  # DuckDB and Arrow: 100 MB that only a run needs
 
         return open_lake(self)
-
-
-def connection_arguments(address: PostgresAddress) -> dict[str, Any]:
-    """Return psycopg's arguments for an address; the password goes to the driver and nowhere else."""
-    return {
-        "host": address.host,
-        "port": address.port,
-        "dbname": address.database,
-        "user": address.user,
-        "password": address.password.get_secret_value(),
-    }
 
 
 def source_of(runtime: DomainRuntime, source: str) -> Source:

@@ -10,8 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polyceph.bootstrap.declared import OUTPUT_DATABASE, lake_address
-from polyceph.bootstrap.domain import DomainRuntime, connection_arguments
+from polyceph.bootstrap.declared import lake_address
+from polyceph.bootstrap.domain import DomainRuntime
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
@@ -24,7 +24,7 @@ from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.maintenance import Keep, MaintenanceReport, maintain
 from polyceph.lake.outputs import OutputReport, to_postgres
 from polyceph.lake.stamp import stamp_environment
-from polyceph.settings import LakeAddress, Settings
+from polyceph.settings import Databases, LakeAddress, Settings
 
 __all__ = ["OutputReport", "stamp_environment"]
 
@@ -80,7 +80,7 @@ def export(runtime: DomainRuntime, dataset: DatasetId, path: Path) -> None:
 
 def serve_table(runtime: DomainRuntime, dataset: DatasetId, table: str, commit: LakeCommit) -> OutputReport:
     """Serve a dataset as a table of the domain's schema in the output database, described by the output's contract."""
-    target = runtime.process.address(OUTPUT_DATABASE)
+    target = runtime.process.address(Databases().output)
     contract = runtime.domain.contracts.get(DatasetId(runtime.domain.name, Zone.OUTPUT, table))
     return to_postgres(runtime.lake, dataset, target, schema=runtime.domain.name, table=table, commit=commit, contract=contract)
 
@@ -117,8 +117,8 @@ def output_query(runtime: DomainRuntime, sql: str, parameters: list[object]) -> 
     import polars as pl  # loading polars costs 0.2 s and few runs need it
     import psycopg
 
-    address = runtime.process.address(OUTPUT_DATABASE)
+    address = runtime.process.address(Databases().output)
     with psycopg.connect(
-        **connection_arguments(address), options=f"-c search_path={runtime.domain.name} -c default_transaction_read_only=on"
+        **address.arguments(), options=f"-c search_path={runtime.domain.name} -c default_transaction_read_only=on"
     ) as connection:
         return pl.read_database(sql, connection, execute_options={"params": parameters} if parameters else None).to_arrow()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from polyceph.bootstrap.declared import LAKE_DATABASE, SystemClock, lake_address, usable_federation
+from polyceph.bootstrap.declared import SystemClock, lake_address, usable_federation
 from polyceph.bootstrap.lakes import limited_lake
 from polyceph.bootstrap.processes import named_environment, passed_environment, storage_environment
-from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import RunLauncher, RunOutcome, RunRequest
@@ -33,17 +34,21 @@ from polyceph.store.connection import connect, engine
 from polyceph.store.migrate import migrate
 from polyceph.store.queries import PostgresQueries
 from polyceph.store.secrets import domain_environment, role_passwords
-from polyceph.store.server import Server, StoreAddresses, domain_role, joined_server, provision, running_server
+from polyceph.store.server import Server, StoreAddresses, domain_role, joined_server, known_addresses, provision, running_server
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 
 @dataclass(eq=False)
 class Platform:
-    """A provisioned platform. `left_out` says, by domain, why its declarations cannot be used."""
+    """A provisioned platform. `left_out` says, by domain, why its declarations cannot be used.
+
+    A domain that is left out keeps what it had: `kept` holds what those applied before consumed then.
+    """
 
     settings: Settings
     federation: Federation
     left_out: Mapping[str, str]
+    kept: Mapping[str, tuple[DatasetId, ...]]
     server: Server
     addresses: StoreAddresses
     engine: Engine
@@ -61,17 +66,17 @@ class Platform:
         self.server.stop()
 
     def provision_lakes(self) -> None:
-        """Make every domain's lake and let each domain read exactly what it declares to consume."""
+        """Make every domain's lake and let each domain read exactly what it declares to consume, or declared when it is left out."""
         extensions = install_extensions(self.settings.state() / "extensions")
-        admin = self.server.admin.at(LAKE_DATABASE)
-        for name in sorted(self.federation.domains):
+        admin = self.server.admin.at(self.addresses.databases.lake)
+        for name in sorted(self.federation.domains.keys() | self.kept.keys()):
             consumers = {domain_role(other): wanted for other, wanted in self._consumers_of(name).items()}
             lake = lake_address(self.settings, self.federation, name, self.addresses.lake(name))
             provision_lake(admin, lake, consumers, extensions=extensions)
 
     def _consumers_of(self, name: str) -> dict[str, list[DatasetId]]:
-        domains = self.federation.domains.values()
-        return {d.name: [c for c in d.consumes if c.domain == name and c.zone != "output"] for d in domains if d.name != name}
+        consumed = {**self.kept, **{one.name: one.consumes for one in self.federation.domains.values()}}
+        return {d: [c for c in wanted if c.domain == name and c.zone != Zone.OUTPUT] for d, wanted in consumed.items() if d != name}
 
     def lake(self, domain: str) -> DomainLake:
         """Return a domain's lake, entered as the domain."""
@@ -87,6 +92,7 @@ class Platform:
             **named_environment(self.federation.domains[domain]),
             **{name: value.get_secret_value() for name, value in own.items()},
             **storage_environment(),
+            **self.server_environment(),
             "POLYCEPH_FEDERATION": str(self.settings.federation.resolve()),
             "POLYCEPH_HOME": str(self.settings.state()),
             "POLYCEPH_DOMAIN__NAME": domain,
@@ -96,6 +102,10 @@ class Platform:
             "POLYCEPH_DOMAIN__PASSWORD": role.password.get_secret_value(),
             "POLYCEPH_DOMAIN__CODE": code_commit(self.settings.federation / self.federation.domains[domain].folder),
         }
+
+    def server_environment(self) -> dict[str, str]:
+        """Return how every process that enters the platform's server does so over TLS; empty where the address does not say."""
+        return self.server.admin.tls_environment()
 
     def queries(self) -> PostgresQueries:
         """Return what the store can be asked."""
@@ -147,7 +157,7 @@ class Platform:
         """Record the changes of all lakes that the journal does not hold yet; return how many there were."""
         last = PostgresQueries(self.engine).last_snapshots()
         found = 0
-        for name in sorted(self.federation.domains):
+        for name in sorted(self.addresses.domains):
             new = self.lake(name).snapshots(last.get(name, -1))
             found += evidence.record_snapshots(PostgresUnitOfWork(self.engine), new)
         return found
@@ -164,17 +174,46 @@ def open_platform(settings: Settings) -> Platform:
     found = usable.federation
     state = settings.state()
     state.mkdir(parents=True, exist_ok=True)
-    server = running_server(settings)
+    server = _entered(running_server(settings))
     try:
         addresses = provision(server.admin, state / "secrets", domains=found.domains)
         migrate(addresses.owner)
         store = engine(addresses.app)
-        commit = code_commit(settings.federation)
-        federation_usecases.apply_federation(PostgresUnitOfWork(store), PostgresQueries(store), found, actor=this_actor(), commit=commit)
+        queries, commit = PostgresQueries(store), code_commit(settings.federation)
+        kept = federation_usecases.applied_consumption(queries.last_declaration(), usable.left_out)
+        if kept:
+            addresses = provision(server.admin, state / "secrets", domains=found.domains.keys() | kept.keys())
+        federation_usecases.apply_federation(
+            PostgresUnitOfWork(store), queries, found, actor=this_actor(), commit=commit, left_out=usable.left_out.keys()
+        )
     except BaseException:
         server.stop()
         raise
-    return Platform(settings, found, usable.left_out, server, addresses, store)
+    return Platform(settings, found, usable.left_out, kept, server, addresses, store)
+
+
+def join_platform(settings: Settings) -> Platform:
+    """Return the platform that already runs on this machine, without changing or starting anything.
+
+    Raises:
+        Invalid: the federation's own declarations are wrong.
+        Unavailable: it does not run.
+    """
+    usable = usable_federation(settings)
+    server = _entered(joined_server(settings))
+    addresses = known_addresses(server.admin, settings.state() / "secrets", domains=usable.federation.domains)
+    store = engine(addresses.app)
+    kept = federation_usecases.applied_consumption(PostgresQueries(store).last_declaration(), usable.left_out)
+    if kept:
+        everybody = usable.federation.domains.keys() | kept.keys()
+        addresses = known_addresses(server.admin, settings.state() / "secrets", domains=everybody)
+    return Platform(settings, usable.federation, usable.left_out, kept, server, addresses, store)
+
+
+def _entered(server: Server) -> Server:
+    """Let this process enter the server as its address says: DuckDB takes TLS from the environment alone."""
+    os.environ.update(server.admin.tls_environment())
+    return server
 
 
 def this_actor() -> Actor:
@@ -196,11 +235,3 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except FileNotFoundError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def join_platform(settings: Settings) -> Platform:
-    """Return the platform that already runs on this machine, without changing or starting anything."""
-    usable = usable_federation(settings)
-    server = joined_server(settings)
-    addresses = provision(server.admin, settings.state() / "secrets", domains=usable.federation.domains)
-    return Platform(settings, usable.federation, usable.left_out, server, addresses, engine(addresses.app))

@@ -12,7 +12,6 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
 
-from polyceph.bootstrap.domain import connection_arguments
 from polyceph.bootstrap.platform import Platform
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.ports import EventFilter, RunOutcome
@@ -81,7 +80,7 @@ def prepare_sources(platform: Platform, *, seed: int, scale: int) -> DemoSources
 
 def _register(admin: PostgresAddress, password: SecretStr) -> PostgresAddress:
     """Make the role and database that stand for an administration's own operational system."""
-    with psycopg.connect(**connection_arguments(admin), autocommit=True) as connection:
+    with psycopg.connect(**admin.arguments(), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [_REGISTER]).fetchone():
             connection.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(_REGISTER)))
         verifier = connection.pgconn.encrypt_password(password.get_secret_value().encode(), _REGISTER.encode(), b"scram-sha-256")

@@ -22,7 +22,7 @@ SEALED = "PC002"
 """SQLSTATE by which the database refuses to change or remove what is kept for ever."""
 
 _CONNECT_SECONDS = 15
-_KNOWN_KEYS = ("host", "port", "dbname", "user", "password")
+_KNOWN_KEYS = ("host", "port", "dbname", "user", "password", "sslmode", "sslrootcert")
 
 
 def address_of(dsn: SecretStr) -> PostgresAddress:
@@ -40,7 +40,7 @@ def address_of(dsn: SecretStr) -> PostgresAddress:
     if other := sorted(set(found) - set(_KNOWN_KEYS)):
         raise Misconfigured(
             f"{variable} holds {', '.join(other)}; it may hold {', '.join(_KNOWN_KEYS)}",
-            hint="give TLS by the driver's own variables (PGSSLMODE=verify-full, PGSSLROOTCERT), which every part of polyceph obeys",
+            hint="every part of polyceph must understand what the address says; leave the others out",
         )
     if missing := [key for key in ("host", "user", "password") if not found.get(key)]:
         raise Misconfigured(f"{variable} lacks {', '.join(missing)}", hint="write postgresql://user:password@host:port/database")
@@ -50,6 +50,8 @@ def address_of(dsn: SecretStr) -> PostgresAddress:
         database=str(found.get("dbname") or "postgres"),
         user=str(found["user"]),
         password=SecretStr(str(found["password"])),
+        sslmode=found.get("sslmode"),
+        sslrootcert=found.get("sslrootcert"),
     )
 
 
@@ -61,7 +63,7 @@ def connect(address: PostgresAddress, *, autocommit: bool = False) -> psycopg.Co
         Unavailable: nobody answers.
     """
     try:
-        return psycopg.connect(**_arguments(address), autocommit=autocommit)
+        return psycopg.connect(**address.arguments(), connect_timeout=_CONNECT_SECONDS, application_name="polyceph", autocommit=autocommit)
     except psycopg.OperationalError as error:
         raise _not_connected(address, error) from error
 
@@ -89,18 +91,6 @@ def translated(what: str) -> Iterator[None]:
         raise _translation(what, cause, str(error.orig)) from error
     except psycopg.Error as error:
         raise _translation(what, error, str(error)) from error
-
-
-def _arguments(address: PostgresAddress) -> dict[str, Any]:
-    return {
-        "host": address.host,
-        "port": address.port,
-        "dbname": address.database,
-        "user": address.user,
-        "password": address.password.get_secret_value(),
-        "connect_timeout": _CONNECT_SECONDS,
-        "application_name": "polyceph",
-    }
 
 
 def _not_connected(address: PostgresAddress, error: psycopg.OperationalError) -> PolycephError:

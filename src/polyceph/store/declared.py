@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select, tuple_, update
@@ -17,12 +17,16 @@ from polyceph.store.tables import dataset, domain
 Key = TypeVar("Key", str, DatasetId)
 
 
-def make_known(connection: Connection, federation: Federation) -> FederationChange:
-    """Add what is new, change what differs, mark as removed what is declared no more, and return all of it, sorted."""
+def make_known(connection: Connection, federation: Federation, left_out: Collection[str]) -> FederationChange:
+    """Add what is new, change what differs, mark as removed what is declared no more, and return all of it, sorted.
+
+    Domains `left_out` and their datasets are not touched.
+    """
     domains = {one.name: rows.domain_values(one) for one in federation.domains.values()}
     datasets = {one.id: rows.dataset_values(one) for owner in federation.domains.values() for one in owner.datasets.values()}
-    known_domains: dict[str, Row[Any]] = {row.name: row for row in connection.execute(select(domain))}
-    known_datasets = {rows.dataset_id(row): row for row in connection.execute(select(dataset))}
+    known_domains: dict[str, Row[Any]] = {row.name: row for row in connection.execute(select(domain).where(domain.c.name.not_in(left_out)))}
+    found = connection.execute(select(dataset).where(dataset.c.domain.not_in(left_out)))
+    known_datasets = {rows.dataset_id(row): row for row in found}
     new, changed, gone = _difference(known_domains, domains)
     new_sets, changed_sets, gone_sets = _difference(known_datasets, datasets)
     _upsert(connection, domain, [domains[name] for name in (*new, *changed)])

@@ -36,6 +36,15 @@ def role_passwords(folder: Path, roles: Iterable[str]) -> Mapping[str, SecretStr
     return {role: SecretStr(known[role]) for role in wanted}
 
 
+def known_passwords(folder: Path) -> Mapping[str, SecretStr]:
+    """Return the password of every role in `<folder>/roles.json`; none is made.
+
+    Raises:
+        Misconfigured: the file is damaged or open to others.
+    """
+    return {role: SecretStr(word) for role, word in _known_passwords(folder / "roles.json").items()}
+
+
 def domain_environment(folder: Path, domain: str) -> Mapping[str, SecretStr]:
     """Return the variables of `<folder>/<domain>.env`: lines `KEY=VALUE`, comments with `#`, quotes around a value taken off.
 

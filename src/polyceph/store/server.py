@@ -12,11 +12,11 @@ from psycopg import sql
 from psycopg.sql import Identifier, Literal
 from pydantic import SecretStr
 
-from polyceph.errors import Invalid, Misconfigured, NotFound
-from polyceph.settings import PostgresAddress, Settings
+from polyceph.errors import Invalid, Misconfigured, NotFound, Unavailable
+from polyceph.settings import Databases, PostgresAddress, Settings
 from polyceph.store.connection import address_of, connect, translated
 from polyceph.store.embedded import EmbeddedPostgres
-from polyceph.store.secrets import role_passwords
+from polyceph.store.secrets import known_passwords, role_passwords
 
 OWNER, APP, DAGSTER = "polyceph_owner", "polyceph_app", "polyceph_dagster"
 
@@ -28,16 +28,6 @@ _RESERVED = ("public", "information_schema")
 _SESSIONS = {OWNER: 10, APP: 40, DAGSTER: 100}
 _DOMAIN_SESSIONS = 50
 """Sessions one role may have, so that a domain's runaway code cannot take all 200 of the server."""
-
-
-@dataclass(frozen=True)
-class Databases:
-    """The names of the platform's databases on the server."""
-
-    store: str = "polyceph"
-    dagster: str = "polyceph_dagster"
-    lake: str = "polyceph_lake"
-    output: str = "polyceph_output"
 
 
 @dataclass(frozen=True)
@@ -157,6 +147,27 @@ def provision(admin: PostgresAddress, secrets: Path, *, domains: Iterable[str] =
             _make_role(connection, role, password)
         _make_databases(connection, names, tuple(roles.values()))
         _make_output_schemas(admin.at(names.output), roles)
+    return _addresses(admin, passwords, roles, names)
+
+
+def known_addresses(
+    admin: PostgresAddress, secrets: Path, *, domains: Iterable[str] = (), databases: Databases | None = None
+) -> StoreAddresses:
+    """Return the ways into a server that is provisioned; nothing is made or changed. Arguments are those of `provision`.
+
+    A domain that is not provisioned yet is not among them.
+
+    Raises:
+        Unavailable: the server was never provisioned from this state folder.
+    """
+    passwords = known_passwords(secrets)
+    if missing := [role for role in (OWNER, APP, DAGSTER) if role not in passwords]:
+        raise Unavailable(f"the passwords of {', '.join(missing)} are not in {secrets}", hint="start the federation with polyceph up")
+    roles = {name: role for name in sorted(set(domains)) if (role := domain_role(name)) in passwords}
+    return _addresses(admin, passwords, roles, databases or Databases())
+
+
+def _addresses(admin: PostgresAddress, passwords: Mapping[str, SecretStr], roles: Mapping[str, str], names: Databases) -> StoreAddresses:
     app = admin.at(names.store).as_role(APP, passwords[APP])
     return StoreAddresses(
         owner=app.as_role(OWNER, passwords[OWNER]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -62,7 +62,13 @@ class PostgresUnitOfWork:
         self._events += 1
 
     def apply_federation(
-        self, federation: Federation, *, commit: str, content: Mapping[str, object], expected: str | None
+        self,
+        federation: Federation,
+        *,
+        commit: str,
+        content: Mapping[str, object],
+        expected: str | None,
+        left_out: Collection[str] = (),
     ) -> FederationChange:
         """Make the store know the federation as declared; what is declared no more is marked as removed, never deleted.
 
@@ -73,6 +79,7 @@ class PostgresUnitOfWork:
             commit: git commit of the declarations.
             content: the declarations themselves, to show later what was in force.
             expected: digest applied last as the caller knows it, None before the first time.
+            left_out: domains whose declarations cannot be read now; what is known of them stays.
 
         Raises:
             Conflict: another digest was applied in the meantime.
@@ -91,7 +98,7 @@ class PostgresUnitOfWork:
             values = {"digest": federation.digest, "commit": commit, "content": rows.plain_json("content of the declarations", content)}
             connection.execute(insert(declaration).values(values))
             self._changed.append("declaration")
-            return make_known(connection, federation)
+            return make_known(connection, federation, left_out)
 
     def record_run_request(self, request: RunRequest, *, run: str | None = None) -> bool:
         """Keep who asked for what, `run` being its id when it is launched already; return False when either is known.

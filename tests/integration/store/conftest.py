@@ -20,11 +20,11 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset, Domain
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.place import Place
-from polyceph.settings import PostgresAddress
+from polyceph.settings import Databases, PostgresAddress
 from polyceph.store.connection import connect, engine
 from polyceph.store.embedded import EmbeddedPostgres
 from polyceph.store.migrate import migrate
-from polyceph.store.server import Databases, StoreAddresses, provision
+from polyceph.store.server import StoreAddresses, provision
 
 
 @contextmanager

@@ -1,18 +1,20 @@
-"""Proof of what happened in lakes, kept by several recorders beside each other."""
+"""Proof that stays true: with several recorders beside each other, and while a domain's declarations are broken."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
+from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
-from polyceph.core.ports import EventFilter, SnapshotRecord
+from polyceph.core.ports import EventFilter, FederationChange, SnapshotRecord
 from polyceph.core.usecases.evidence import record_snapshots
-from polyceph.core.usecases.federation import apply_federation
+from polyceph.core.usecases.federation import applied_consumption, apply_federation
 from polyceph.store.queries import PostgresQueries
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
@@ -31,3 +33,23 @@ def test_recorders_beside_each_other_write_each_change_once(store: Engine, make_
     assert sorted(counts) == [0, 20]
     events = queries.events(EventFilter(action="snapshot.committed"))
     assert [one.event.subject_id for one in events] == [f"education@{n}" for n in range(20)]
+
+
+def test_a_domain_whose_declarations_cannot_be_read_is_not_removed(store: Engine, make_federation: Callable[..., Federation]) -> None:
+    queries, work = PostgresQueries(store), PostgresUnitOfWork(store)
+    whole = make_federation("education.raw.schools", "culture.gold.museums", "health.gold.beds", digest="d1")
+    culture = replace(whole.domains["culture"], consumes=(DatasetId("education", Zone.GOLD, "pupils"),))
+    apply_federation(work, queries, replace(whole, domains={**whole.domains, "culture": culture}), actor=ANNE, commit="c")
+
+    half = make_federation("education.raw.schools", digest="d2")
+    change = apply_federation(work, queries, half, actor=ANNE, commit="c", left_out=["culture", "never_applied"])
+
+    assert change == FederationChange(domains_removed=("health",), datasets_removed=(DatasetId("health", Zone.GOLD, "beds"),))
+    assert [str(one.id) for one in queries.datasets()] == ["culture.gold.museums", "education.raw.schools"]
+    event = queries.events(EventFilter(action="federation.applied"))[-1].event
+    assert event.after is not None
+    assert event.after["left_out"] == ["culture", "never_applied"]
+    # Twice: what was kept must still be there for the next start with the mistake in place.
+    apply_federation(work, queries, make_federation("education.raw.schools", digest="d3"), actor=ANNE, commit="c", left_out=["culture"])
+    consumed = applied_consumption(queries.last_declaration(), ["culture", "never_applied"])
+    assert consumed == {"culture": (DatasetId("education", Zone.GOLD, "pupils"),)}

@@ -13,10 +13,10 @@ from psycopg import errors
 from pydantic import SecretStr
 
 from polyceph.errors import Misconfigured, NotFound, Unavailable
-from polyceph.settings import PostgresAddress, Settings, StoreSettings
+from polyceph.settings import Databases, PostgresAddress, Settings, StoreSettings
 from polyceph.store.connection import connect
 from polyceph.store.migrate import migrate
-from polyceph.store.server import Databases, StoreAddresses, joined_server, provision, running_server
+from polyceph.store.server import StoreAddresses, joined_server, known_addresses, provision, running_server
 
 
 def execute(address: PostgresAddress, statement: str) -> object:
@@ -186,3 +186,15 @@ def test_the_embedded_server_is_the_platforms_when_no_dsn_is_given() -> None:
             joined_server(settings)
     finally:
         shutil.rmtree(state)
+
+
+def test_joining_finds_the_same_ways_in_and_makes_nothing(
+    platform: StoreAddresses, postgres: PostgresAddress, role_secrets: Path, tmp_path: Path
+) -> None:
+    before = (role_secrets / "roles.json").read_bytes()
+    assert known_addresses(postgres, role_secrets, domains=("education", "culture")) == platform
+    assert sorted(known_addresses(postgres, role_secrets, domains=("education", "never_provisioned")).domains) == ["education"]
+    assert (role_secrets / "roles.json").read_bytes() == before
+    with pytest.raises(Unavailable, match="polyceph up"):
+        known_addresses(postgres, tmp_path / "secrets")
+    assert not (tmp_path / "secrets").exists()

@@ -20,12 +20,27 @@ def test_a_dsn_is_read_in_both_notations(dsn: str) -> None:
     assert address.password.get_secret_value() == "p@ss"
 
 
+def test_tls_reaches_every_way_into_the_server() -> None:
+    given = "postgresql://boss:hunter2@db/postgres?sslmode=verify-full&sslrootcert=%2Fetc%2Fca%20of%20ours.crt"
+    address = address_of(SecretStr(given)).at("polyceph").as_role("app", SecretStr("x"))
+    assert address.url() == "postgresql://app:x@db:5432/polyceph?sslmode=verify-full&sslrootcert=%2Fetc%2Fca%20of%20ours.crt"
+    assert (address.arguments()["sslmode"], address.arguments()["sslrootcert"]) == ("verify-full", "/etc/ca of ours.crt")
+    assert address.tls_environment() == {"PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/etc/ca of ours.crt"}
+
+
+def test_an_address_that_says_nothing_of_tls_leaves_it_to_libpq() -> None:
+    address = address_of(SecretStr("postgresql://boss:hunter2@db/postgres"))
+    assert address.tls_environment() == {}
+    assert "sslmode" not in address.arguments()
+    assert address.url() == "postgresql://boss:hunter2@db:5432/postgres"
+
+
 @pytest.mark.parametrize(
     ("dsn", "expected"),
     [
         ("postgresql://boss@db.example.org/x", "lacks password"),
         ("postgresql:///x", "lacks host, user, password"),
-        ("postgresql://boss:hunter2@db/x?sslmode=require", "sslmode"),
+        ("postgresql://boss:hunter2@db/x?sslkey=/k", "sslkey; it may hold host, port"),
         ("hunter2 is not a dsn", "cannot be read"),
         ("postgresql://boss:hunter2@[db/x", "cannot be read"),
     ],

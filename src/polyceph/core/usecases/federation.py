@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
+from typing import Any
 
+from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, Event
 from polyceph.core.model.federation import Federation
-from polyceph.core.ports import FederationChange, Queries, UnitOfWork
+from polyceph.core.ports import AppliedDeclaration, FederationChange, Queries, UnitOfWork
 
 
-def apply_federation(uow: UnitOfWork, queries: Queries, federation: Federation, *, actor: Actor, commit: str) -> FederationChange | None:
+def apply_federation(
+    uow: UnitOfWork, queries: Queries, federation: Federation, *, actor: Actor, commit: str, left_out: Collection[str] = ()
+) -> FederationChange | None:
     """Apply declarations that differ from those applied last and record what changed; None when nothing differs.
+
+    Domains `left_out`, because their declarations cannot be read now, stay as they were applied last: a mistake removes nothing.
 
     Raises:
         Conflict: somebody else applied declarations at the same moment.
@@ -21,7 +27,10 @@ def apply_federation(uow: UnitOfWork, queries: Queries, federation: Federation, 
         return None
     with uow:
         expected = last.digest if last else None
-        change = uow.apply_federation(federation, commit=commit, content=content_of(federation), expected=expected)
+        content = content_of(federation)
+        content["domains"] |= {name: one for name, one in applied_domains(last).items() if name in left_out}
+        change = uow.apply_federation(federation, commit=commit, content=content, expected=expected, left_out=left_out)
+        news = {k: [str(x) for x in v] for k, v in (*_by_kind(change).items(), ("left_out", sorted(left_out))) if v}
         uow.record(
             Event(
                 actor=actor,
@@ -30,7 +39,7 @@ def apply_federation(uow: UnitOfWork, queries: Queries, federation: Federation, 
                 subject_kind="federation",
                 subject_id=federation.name,
                 before={"digest": expected} if expected else None,
-                after={"digest": federation.digest, **{k: [str(x) for x in v] for k, v in _by_kind(change).items() if v}},
+                after={"digest": federation.digest, **news},
                 correlation={"commit": commit},
             )
         )
@@ -38,7 +47,24 @@ def apply_federation(uow: UnitOfWork, queries: Queries, federation: Federation, 
     return change
 
 
-def content_of(federation: Federation) -> Mapping[str, object]:
+def applied_domains(last: AppliedDeclaration | None) -> Mapping[str, Any]:
+    """Return the content of each domain as it was applied last, in the shape of `content_of`."""
+    found = last.content.get("domains") if last else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def applied_consumption(last: AppliedDeclaration | None, domains: Collection[str]) -> dict[str, tuple[DatasetId, ...]]:
+    """Return what these domains consumed as they were applied last; one that never was is not in it."""
+    known = applied_domains(last)
+    return {name: tuple(_dataset(text) for text in known[name]["consumes"]) for name in sorted(domains) if name in known}
+
+
+def _dataset(text: str) -> DatasetId:
+    domain, zone, name = text.split(".")
+    return DatasetId(domain, Zone(zone), name)
+
+
+def content_of(federation: Federation) -> dict[str, Any]:
     """Return what a reviewer needs of a federation: who answers for which dataset, under which contract, who reads what."""
     return {
         "federation": federation.name,
