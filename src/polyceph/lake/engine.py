@@ -73,7 +73,7 @@ def configuration(
         "allow_persistent_secrets": "false",
     }
     if temporary is not None:
-        temporary.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is spilled are rows
         config["temp_directory"] = str(temporary)
     return config
 

@@ -70,6 +70,7 @@ _NEWEST = "SELECT max(snapshot_id) FROM {schema}.ducklake_snapshot"
 _LOADED = "SELECT snapshot_id FROM {schema}.polyceph_load WHERE dataset = %s AND key = %s"
 _CURSOR = "SELECT cursor FROM {schema}.polyceph_load WHERE dataset = %s AND cursor IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1"
 _LAST_KEY = "SELECT key FROM {schema}.polyceph_load WHERE dataset = %s AND origin = %s ORDER BY snapshot_id DESC LIMIT 1"
+_FILES = "SELECT path, path_is_relative FROM {schema}.ducklake_data_file WHERE table_id = %s AND begin_snapshot = %s ORDER BY path"
 _TYPES = {
     "int8": "TINYINT",
     "int16": "SMALLINT",
@@ -148,6 +149,16 @@ def last_key(session: psycopg.Connection[Any], lake: LakeAddress, dataset: Datas
     """Return the key of the last committed delivery of an origin, None when nothing came from it."""
     row = _ask(session, lake, _LAST_KEY, str(dataset), origin).fetchone()
     return row[0] if row else None
+
+
+def loaded_files(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId, key: str) -> list[str]:
+    """Return the whole paths of the files that a committed load added, sorted; raise `NotFound` when there is no such load."""
+    snapshot = loaded_snapshot(session, lake, dataset, key)
+    entry = table_entry(session, lake, dataset)
+    if snapshot is None or entry is None:
+        raise NotFound(f"{dataset} has no load {key}")
+    rows = _ask(session, lake, _FILES, entry.table_id, snapshot)
+    return [f"{lake.data_path.rstrip('/')}/{entry.folder}{path}" if is_relative else path for path, is_relative in rows]
 
 
 def duckdb_type(name: str) -> str:

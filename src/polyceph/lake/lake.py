@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import mkdtemp
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -23,7 +23,16 @@ from polyceph.core.ports import ArrowStream, Delivery, LoadReport, Pushdown, Sna
 from polyceph.errors import Invalid
 from polyceph.lake.attach import attach_lake
 from polyceph.lake.engine import open_engine, quote
-from polyceph.lake.facts import TableFacts, current_snapshot, last_cursor, last_key, loaded_snapshot, snapshot_records, table_facts
+from polyceph.lake.facts import (
+    TableFacts,
+    current_snapshot,
+    last_cursor,
+    last_key,
+    loaded_files,
+    loaded_snapshot,
+    snapshot_records,
+    table_facts,
+)
 from polyceph.lake.load import load_delivery
 from polyceph.lake.locks import TableLock, catalogue_session, table_locks
 from polyceph.lake.replace import replace_table
@@ -33,11 +42,11 @@ from polyceph.settings import LakeAddress
 
 @dataclass(frozen=True)
 class EngineLimits:
-    """What one DuckDB engine may take; `temporary` is where it spills."""
+    """What one DuckDB engine may take; `temporary` is where it spills: a private folder, a fresh one when none is given."""
 
     memory_mb: int = 1024
     threads: int = 2
-    temporary: Path = Path(gettempdir()) / "polyceph"
+    temporary: Path = field(default_factory=lambda: Path(mkdtemp(prefix="polyceph-")))
 
 
 class DomainLake:
@@ -50,12 +59,12 @@ class DomainLake:
     """
 
     def __init__(
-        self, own: LakeAddress, *, extensions: Path, others: Sequence[LakeAddress] = (), limits: EngineLimits = EngineLimits()
+        self, own: LakeAddress, *, extensions: Path, others: Sequence[LakeAddress] = (), limits: EngineLimits | None = None
     ) -> None:
         self.own = own
         self.others = tuple(others)
         self._extensions = extensions
-        self._limits = limits
+        self._limits = limits or EngineLimits()
         self._engine: duckdb.DuckDBPyConnection | None = None
         self._opening = Lock()
         self._others_attached = False
@@ -151,6 +160,14 @@ class DomainLake:
             names = ".".join(quote(part) for part in (dataset.domain, dataset.zone.value, dataset.name))
             return TableFacts(None, 0, 0, facts.snapshot, tuple(self.columns(f"SELECT * FROM {names}").items()))
         return facts
+
+    def replay(self, dataset: DatasetId, key: str) -> list[str]:
+        """Return the paths of the files of a past load, whose bytes are those of its day: each name begins with their SHA-256.
+
+        Raises `NotFound` when there is no such load.
+        """
+        with catalogue_session(self.own) as session:
+            return loaded_files(session, self.own, dataset, key)
 
     def newest_snapshot(self) -> int:
         """Return the number of the lake's newest snapshot, to read several things at one moment with AT (VERSION => n)."""

@@ -229,6 +229,12 @@ def _committed_snapshot(load: _Load, lock: TableLock) -> int:
     return snapshot
 
 
+def originals_of_loads(connection: duckdb.DuckDBPyConnection, domain: str) -> frozenset[str]:
+    """Return the paths, below the data path, of all originals that a committed load of a lake names."""
+    rows = connection.execute(f"SELECT DISTINCT unnest(originals) FROM {quote(domain)}._polyceph.load").fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def _table_of(folder: Path) -> str:
     return f"read_parquet({literal(str(folder / '**' / '*.parquet'))})"
 

@@ -13,10 +13,11 @@ import duckdb
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.errors import Conflict, Unavailable
+from polyceph.errors import Conflict, Invalid, Unavailable
 from polyceph.lake.engine import literal, quote
 from polyceph.lake.facts import table_entries
 from polyceph.lake.lake import DomainLake
+from polyceph.lake.load import originals_of_loads
 from polyceph.lake.locks import catalogue_session
 from polyceph.lake.storage import ORIGINALS, STAGING, is_remote
 from polyceph.lake.transaction import reason
@@ -24,10 +25,17 @@ from polyceph.lake.transaction import reason
 
 @dataclass(frozen=True)
 class Keep:
-    """What housekeeping leaves alone: snapshots younger than `snapshot_days`, files younger than `grace_hours`."""
+    """What housekeeping leaves alone: snapshots younger than `snapshot_days`, files younger than `grace_hours`, at least one.
+
+    Without a grace time housekeeping would take the files of loads that are under way.
+    """
 
     snapshot_days: int = 30
     grace_hours: int = 24
+
+    def __post_init__(self) -> None:
+        if self.grace_hours < 1 or self.snapshot_days < 0:
+            raise Invalid(f"cannot keep {self.snapshot_days} days and {self.grace_hours} hours", hint="the grace time is 1 hour at least")
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,8 @@ class MaintenanceReport:
 def maintain(lake: DomainLake, commit: LakeCommit, *, keep: Keep = Keep(), wait_seconds: float = 60.0) -> MaintenanceReport:
     """Merge small files, expire snapshots, remove files that no snapshot names and what killed loads left, then check every table.
 
-    Files of raw are never merged: each is named by the hash of its bytes and stays the proof of its load.
+    Files of raw are never merged or rewritten: each is named by the hash of its bytes and stays the proof of its load. An original goes
+    when no committed load names it and it is older than the grace time; in a bucket that is left to the bucket's own rules.
 
     Raises:
         Conflict: a table is being written longer than `wait_seconds`, or a table's rows differ from its catalogue afterwards.
@@ -63,7 +72,7 @@ def maintain(lake: DomainLake, commit: LakeCommit, *, keep: Keep = Keep(), wait_
             orphans = _remove(connection, lake, "ducklake_delete_orphaned_files", keep)
         except duckdb.Error as error:
             raise Unavailable(f"housekeeping of the lake of {lake.own.domain} stopped: {reason(error)}") from error
-        leftovers = _remove_leftovers(lake, keep)
+        leftovers = _remove_leftovers(lake, keep, originals_of_loads(connection, lake.own.domain))
         rows = sum(_checked_rows(connection, lake, table) for table in tables)
     return MaintenanceReport(lake.own.domain, tuple(tables), rows, expired, merged, removed, orphans, leftovers)
 
@@ -83,11 +92,12 @@ def _remove(connection: duckdb.DuckDBPyConnection, lake: DomainLake, function: s
     return _count(connection, f"SELECT count(*) FROM {function}({_name(lake)}, older_than => {moment})")
 
 
-def _remove_leftovers(lake: DomainLake, keep: Keep) -> int:
-    """Remove staging folders and half-written originals of killed loads on this machine."""
+def _remove_leftovers(lake: DomainLake, keep: Keep, named: frozenset[str]) -> int:
+    """Remove what killed loads left on this machine: staging folders, half-written originals, originals that no load names."""
     root = lake.temporary if is_remote(lake.own) else Path(lake.own.data_path)
     oldest = time.time() - keep.grace_hours * 3600
-    found = [*(root / STAGING).glob("*"), *(root / ORIGINALS).glob("*/*.part")]
+    originals = (root / ORIGINALS).glob("*/*")
+    found = [*(root / STAGING).glob("*"), *(path for path in originals if str(path.relative_to(root)) not in named)]
     old = [path for path in found if path.stat().st_mtime <= oldest]
     for path in old:
         if path.is_dir():

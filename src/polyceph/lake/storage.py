@@ -81,6 +81,8 @@ def keep_original(connection: duckdb.DuckDBPyConnection, lake: LakeAddress, orig
     relative = f"{ORIGINALS}/{original.sha256[:2]}/{original.sha256}"
     target = f"{lake.data_path.rstrip('/')}/{relative}"
     if _exists(connection, target, original.path.stat().st_size, remote=is_remote(lake)):
+        if not is_remote(lake):
+            os.utime(target)  # housekeeping must not take one that a load is about to name for a leftover
         return relative
     if file_sha256(original.path) != original.sha256:
         raise Invalid(f"{original.name} changed while it was read", hint="deliver it again when it is complete")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 import pyarrow as pa
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
@@ -86,7 +89,9 @@ def test_a_lake_in_a_bucket_loads_transforms_serves_and_is_kept(
     to_file(remote, gold, tmp_path / "counted.csv", file_format="csv", commit=commit)
     assert (tmp_path / "counted.csv").read_text().splitlines()[1] == "300003,300003"
     bucket[1].put_object(Bucket="lakes", Key="dev/vesdre/raw/pupils/orphan.parquet", Body=b"x")  # type: ignore[attr-defined]
-    report = maintain(remote, commit, keep=Keep(snapshot_days=0, grace_hours=0))
+    held = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets["lakes"].keys["dev/vesdre/raw/pupils/orphan.parquet"]
+    held.last_modified = datetime(2026, 1, 1)  # noqa: DTZ001 -- the server keeps wall-clock times
+    report = maintain(remote, commit, keep=Keep(snapshot_days=0, grace_hours=1))
     assert report.orphans_removed == 1
     assert f"dev/vesdre/_originals/{digest[:2]}/{digest}" in keys(bucket)
     assert remote.query("SELECT count(*) AS n FROM vesdre.raw.pupils").to_pylist() == [{"n": 300_003}]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +17,9 @@ import pytest
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import Delivery
+from polyceph.core.ports import Delivery, Original
 from polyceph.errors import Conflict, Invalid, NotFound
-from polyceph.lake.lake import DomainLake
+from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.locks import table_locks
 from polyceph.lake.maintenance import Keep, maintain
 
@@ -104,7 +106,7 @@ def test_one_writer_per_table_waits_for_the_other(world: World, lake: DomainLake
 
 
 def test_housekeeping_merges_expires_and_removes_what_nobody_names(
-    world: World, lake: DomainLake, contract: Callable[..., Contract], commit: LakeCommit
+    world: World, lake: DomainLake, contract: Callable[..., Contract], commit: LakeCommit, tmp_path: Path
 ) -> None:
     promise = contract()
     for key in range(4):
@@ -116,27 +118,65 @@ def test_housekeeping_merges_expires_and_removes_what_nobody_names(
     root = Path(lake.own.data_path)
     orphan = root / "raw" / promise.dataset.name / "orphan.parquet"
     leftover, young = root / "_staging" / "killed", root / "_staging" / "running"
-    kept = root / "_originals" / "ab" / ("ab" * 32)
-    for folder in (leftover, young, kept.parent):
+    nameless, fresh = root / "_originals" / "ab" / ("ab" * 32), root / "_originals" / "ab" / ("ac" * 32)
+    for folder in (leftover, young, nameless.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    orphan.write_bytes(b"x")
-    kept.write_bytes(b"x")
+    for file in (orphan, nameless, fresh):
+        file.write_bytes(b"x")
+    taken = tmp_path / "pupils.csv"
+    taken.write_bytes(b"id;name\n")
+    original = Original(taken, "pupils.csv", hashlib.sha256(taken.read_bytes()).hexdigest())
+    lake.load(Delivery("k4", pa.table({"id": [4], "name": ["a"]}), originals=(original,)), promise, commit)
+    kept = root / "_originals" / original.sha256[:2] / original.sha256
     past = time.time() - 48 * 3600
-    for path in (orphan, leftover, kept):
+    for path in (orphan, leftover, kept, nameless):
         os.utime(path, (past, past))
     report = maintain(lake, commit, keep=Keep(snapshot_days=0, grace_hours=24))
     assert not orphan.exists()
     assert not leftover.exists()
     assert young.exists()
-    assert kept.exists()
-    assert (report.orphans_removed, report.leftovers_removed) == (1, 1)
+    assert (kept.exists(), fresh.exists(), nameless.exists()) == (True, True, False)
+    assert (report.orphans_removed, report.leftovers_removed) == (1, 2)
     assert report.files_merged >= 4
     assert report.snapshots_expired > 0
     assert promise.dataset in report.tables
     assert (lake.facts(silver("small_files")).files, lake.facts(silver("small_files")).rows) == (1, 4)
-    assert lake.facts(promise.dataset).files == 4
-    assert lake.query(f"SELECT count(*) AS n FROM meuse.raw.{promise.dataset.name}").to_pylist() == [{"n": 4}]
+    assert lake.facts(promise.dataset).files == 5
+    assert lake.query(f"SELECT count(*) AS n FROM meuse.raw.{promise.dataset.name}").to_pylist() == [{"n": 5}]
     assert not lake.load(Delivery("k0", pa.table({"id": [0], "name": ["a"]})), promise, commit).is_new
+
+
+def test_a_past_load_replays_to_the_same_bytes(lake: DomainLake, contract: Callable[..., Contract], commit: LakeCommit) -> None:
+    promise = contract()
+    for number in range(3):
+        lake.load(Delivery(f"k{number}", pa.table({"id": [number], "name": ["a"]})), promise, commit)
+    before = [Path(path).read_bytes() for path in lake.replay(promise.dataset, "k1")]
+    maintain(lake, commit, keep=Keep(snapshot_days=0, grace_hours=1))
+    lake.load(Delivery("k3", pa.table({"id": [3], "name": ["b"]})), promise, commit)
+    maintain(lake, commit, keep=Keep(snapshot_days=0, grace_hours=1))
+    after = [Path(path).read_bytes() for path in lake.replay(promise.dataset, "k1")]
+    query = "SELECT sha256 FROM meuse._polyceph.load WHERE dataset = ? AND key = 'k1'"
+    [kept] = lake.query(query, [str(promise.dataset)]).to_pylist()
+    assert len(before) == 1
+    assert after == before
+    assert [hashlib.sha256(content).hexdigest() for content in after] == kept["sha256"]
+    with pytest.raises(NotFound, match="has no load k9"):
+        lake.replay(promise.dataset, "k9")
+
+
+def test_housekeeping_without_a_grace_time_is_refused() -> None:
+    with pytest.raises(Invalid, match="0 hours"):
+        Keep(grace_hours=0)
+
+
+def test_an_engine_without_a_folder_gets_a_private_one() -> None:
+    first, second = EngineLimits().temporary, EngineLimits().temporary
+    try:
+        assert first != second
+        assert stat.S_IMODE(first.stat().st_mode) == 0o700
+    finally:
+        first.rmdir()
+        second.rmdir()
 
 
 def test_housekeeping_waits_for_writers(lake: DomainLake, commit: LakeCommit) -> None:
