@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
+
+from polyceph.orchestrate.services import socket_folder
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Answer = Callable[[subprocess.CompletedProcess[str]], Any]
@@ -165,3 +171,20 @@ def test_check_loads_every_domain_and_names_the_one_that_breaks_a_rule(federatio
     done = polyceph("check", "--defs")
     assert done.returncode == 2
     assert "domains/thief" in done.stderr
+
+
+def test_a_killed_platform_leaves_no_process_behind_and_starts_again(federation: Path, polyceph: Command, answer: Answer) -> None:
+    pid = answer(polyceph("status", "--json"))["pid"]
+    os.kill(pid, signal.SIGKILL)
+    words = (str(federation), str(socket_folder(federation / ".polyceph")))
+    end = time.monotonic() + 30
+    while (left := _running(words)) and time.monotonic() < end:
+        time.sleep(0.5)
+    assert left == []
+    assert polyceph("up", "--detach").returncode == 0
+    assert answer(polyceph("status", "--json"))["domains"]["lab"] == "runs"
+
+
+def _running(words: tuple[str, ...]) -> list[str]:
+    lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if any(word in line for word in words)]

@@ -56,7 +56,8 @@ def check(
         return
     for warning in found.warnings:
         render.line(f"warning: {warning}")
-    render.line(f"{found.name}: {len(found.domains)} domains, {datasets} datasets, nothing is wrong")
+    domains = f"{len(found.domains)} domain{'' if len(found.domains) == 1 else 's'}"
+    render.line(f"{found.name}: {domains}, {datasets} datasets, nothing is wrong")
 
 
 def schema(
