@@ -49,8 +49,8 @@ def test_the_demo_runs_four_domains_end_to_end(demo: dict[str, Any]) -> None:
     assert demo["wrong"] == []
     assert demo["rows_by_zone"]["raw"] > 50_000
     assert all(demo["rows_by_zone"][zone] > 0 for zone in ("raw", "bronze", "silver", "gold"))
-    assert demo["checks_passed"] >= 60
-    assert demo["checks_failed"] == 0
+    assert demo["checks"]["passed"] >= 60
+    assert demo["checks"]["failed"] == 0
     assert len(demo["outputs"]) >= 2
 
 

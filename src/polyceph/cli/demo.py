@@ -71,7 +71,7 @@ def _show(result: Any, outcomes: list[Any]) -> None:
     render.table(f"{len(result.domains)} domains, {result.datasets} datasets", ("zone", "datasets", "rows"), zones)
     outputs = [(name, one["rows"], one["address"]) for name, one in result.outputs.items()]
     render.table("Outputs served", ("output", "rows", "where"), outputs)
-    render.line(f"checks: {result.checks_passed} passed, {result.checks_failed} failed; {result.events} events in the journal")
+    render.line(f"checks: {result.checks['passed']} passed, {result.checks['failed']} failed; {result.events} events in the journal")
     render.line(f"pipelines {result.seconds} s after {result.start_seconds} s of start; at most {result.peak_mb} MiB of memory")
     render.line(f"Dagster: {result.address} (this machine only)")
     for problem in result.wrong:

@@ -33,8 +33,7 @@ class DemoResult:
     datasets: int
     rows_by_zone: Mapping[str, int]
     datasets_by_zone: Mapping[str, int]
-    checks_passed: int
-    checks_failed: int
+    checks: Mapping[str, int]
     outputs: Mapping[str, Mapping[str, object]]
     events: int
     address: str
@@ -106,8 +105,7 @@ def measured(running: Running, outcomes: Sequence[RunOutcome], made: DemoSources
         datasets=len(datasets),
         rows_by_zone={z: sum(n for d, n in rows.items() if d.zone == z) for z in Zone if z != Zone.OUTPUT},
         datasets_by_zone={z: sum(d.zone == z for d in datasets) for z in Zone},
-        checks_passed=sum(o.checks_passed for o in outcomes),
-        checks_failed=sum(o.checks_failed for o in outcomes),
+        checks={"passed": sum(o.checks_passed for o in outcomes), "failed": sum(o.checks_failed for o in outcomes)},
         outputs=outputs,
         events=events,
         address=running.address,
