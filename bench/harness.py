@@ -95,6 +95,7 @@ def bench() -> Iterator[Bench]:
             with psycopg.connect(admin.url(), autocommit=True) as session:
                 for database in ("polyceph_lake", "source", "target"):
                     session.execute(f"CREATE DATABASE {database}")
+                session.execute(f"CREATE ROLE domain_{DOMAIN} LOGIN PASSWORD 'bench'")
             catalogue = admin.at("polyceph_lake")
             own = catalogue.as_role(f"domain_{DOMAIN}", SecretStr("bench"))
             lake = LakeAddress(domain=DOMAIN, catalogue=own, metadata_schema=f"lake_{DOMAIN}", data_path=str(folder / "lake"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote as url_quote
+from urllib.parse import quote_plus
+
 import duckdb
 from pydantic import SecretStr
 
@@ -30,9 +33,9 @@ def attach_lake(connection: duckdb.DuckDBPyConnection, lake: LakeAddress, *, rea
         connection.execute(f"ATTACH {literal(path)} AS {quote(lake.domain)} ({options}{', READ_ONLY' if read_only else ''})")
     except duckdb.Error as error:
         raise Unavailable(
-            f"the lake of {lake.domain} cannot be attached from {lake.catalogue.shown()}: {_first_line(error)}",
+            f"the lake of {lake.domain} cannot be attached from {lake.catalogue.shown()}: {without_secret(error, lake.catalogue)}",
             hint="is PostgreSQL up and the lake provisioned for this role? (polyceph up)",
-        ) from error
+        ) from None  # the driver's own text may hold the connection string
 
 
 def create_postgres_secret(connection: duckdb.DuckDBPyConnection, name: str, address: PostgresAddress) -> None:
@@ -68,6 +71,15 @@ def folder_path(lake: LakeAddress) -> str:
     return lake.data_path.rstrip("/") + "/"
 
 
+def without_secret(error: duckdb.Error, address: PostgresAddress) -> str:
+    """Return the first line of a driver's error without the password, however the driver quoted it."""
+    text, word = str(error), address.password.get_secret_value()
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    for form in sorted({word, word.replace("'", "''"), escaped, quote_plus(word), url_quote(word, safe="")} - {""}, key=len, reverse=True):
+        text = text.replace(form, "***")
+    return (text.strip().splitlines() or [type(error).__name__])[0][:300]
+
+
 def _required(storage: ObjectStorage, field: str) -> str:
     value: SecretStr | None = getattr(storage, field)
     if value is None:
@@ -82,7 +94,3 @@ def _shown(secret: SecretStr | None) -> str:
 def _connection_options(commit: LakeCommit) -> str:
     # libpq: inside '…' a quote and a backslash are escaped by a backslash.
     return "options='" + session_option(commit).replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0][:300]

@@ -15,8 +15,8 @@ from psycopg import sql
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.errors import Invalid, Unavailable
-from polyceph.lake.attach import attach_lake, create_postgres_secret, create_storage_secret, folder_path
+from polyceph.errors import Invalid, Misconfigured, Unavailable
+from polyceph.lake.attach import attach_lake, create_postgres_secret, create_storage_secret, folder_path, without_secret
 from polyceph.lake.engine import literal, open_engine, quote
 from polyceph.lake.locks import catalogue_session
 from polyceph.settings import LakeAddress, PostgresAddress
@@ -55,19 +55,20 @@ def provision_lake(admin: PostgresAddress, lake: LakeAddress, consumers: Mapping
     Args:
         admin: a role that owns the lake database and may create schemas and roles; it will own the catalogue's tables, so that the
             domain's role can neither remove the stamp nor change one.
-        lake: the address as the domain's role enters it; the role is created when it does not exist.
+        lake: the address as the domain's role enters it.
         consumers: for each role of another domain, the datasets of this lake it may read. Nothing else is visible to it.
         extensions: what `install_extensions` returned.
 
     Raises:
         Invalid: a consumer's dataset does not belong to this lake.
+        Misconfigured: the domain's role does not exist.
         Unavailable: PostgreSQL does not answer.
     """
     _refuse_foreign(lake, consumers)
     as_admin = lake.model_copy(update={"catalogue": admin})
     with catalogue_session(as_admin) as session, session.transaction():
         session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"polyceph.provision/{lake.metadata_schema}"])
-        _create_roles(session, lake)
+        _create_reader(session, lake)
     _prepare_folder(lake)
     with open_engine(extensions=extensions, memory_mb=256, threads=1) as engine:
         _initialise(engine, as_admin)
@@ -97,12 +98,11 @@ def _prepare_folder(lake: LakeAddress) -> None:
         Path(lake.data_path).mkdir(parents=True, exist_ok=True)
 
 
-def _create_roles(session: psycopg.Connection[Any], lake: LakeAddress) -> None:
+def _create_reader(session: psycopg.Connection[Any], lake: LakeAddress) -> None:
     known = {row[0] for row in session.execute("SELECT rolname FROM pg_roles")}
     owner, reader = lake.catalogue.user, reader_role(lake)
-    if owner not in known:
-        password = sql.Literal(lake.catalogue.password.get_secret_value())
-        session.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(owner), password))
+    if owner not in known:  # made here its password would stand in a statement, and so in the server's log
+        raise Misconfigured(f"the role {owner} of {lake.domain} does not exist", hint="provision the server first (polyceph up)")
     if reader not in known:
         session.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(reader)))
     database = sql.Identifier(lake.catalogue.database)
@@ -117,8 +117,8 @@ def _initialise(engine: duckdb.DuckDBPyConnection, lake: LakeAddress) -> None:
         engine.execute(f"ATTACH 'ducklake:postgres:' AS made ({options}, OVERRIDE_DATA_PATH true)")
         engine.execute("DETACH made")
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0][:300]
-        raise Unavailable(f"the lake of {lake.domain} cannot be made at {lake.catalogue.shown()}: {reason}") from error
+        why = without_secret(error, lake.catalogue)
+        raise Unavailable(f"the lake of {lake.domain} cannot be made at {lake.catalogue.shown()}: {why}") from None
 
 
 def _secure(session: psycopg.Connection[Any], lake: LakeAddress) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -12,6 +13,9 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.errors import Invalid, Unavailable
 from polyceph.lake.engine import quote
 from polyceph.lake.locks import AGAIN, UNKNOWN, TableLock
+
+_VALUE = re.compile(r'(?<=: )"[^"]*"?$|(?<=\)=)\(.*\)')
+"""Where PostgreSQL quotes a value: `invalid input syntax for type integer: "x"`, `Key (id)=(x)`."""
 
 
 @contextmanager
@@ -55,7 +59,8 @@ def reason(error: duckdb.Error) -> str:
     if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
         return type(error).__name__
     text = str(error)
-    return (text.rpartition("ERROR:")[2].strip() or text).splitlines()[0][:300]
+    line = (text.rpartition("ERROR:")[2].strip() or text).splitlines()[0][:300]
+    return _VALUE.sub("…", line)
 
 
 def _is_refusal(error: duckdb.Error) -> bool:

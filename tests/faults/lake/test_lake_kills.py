@@ -27,6 +27,8 @@ def target(postgres: PostgresAddress, tmp_path: Path) -> Iterator[targets.Target
     name = f"kills_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.url(), autocommit=True) as session:
         session.execute(f"CREATE DATABASE {name}")
+        if session.execute("SELECT FROM pg_roles WHERE rolname = 'domain_ourthe'").fetchone() is None:
+            session.execute("CREATE ROLE domain_ourthe LOGIN PASSWORD 'ourthe'")
     own = postgres.at(name).as_role("domain_ourthe", SecretStr("ourthe"))
     lake = LakeAddress(domain="ourthe", catalogue=own, metadata_schema="lake_ourthe", data_path=str(tmp_path / "lake"))
     extensions = install_extensions(tmp_path / "extensions")

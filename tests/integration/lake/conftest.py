@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from pydantic import SecretStr
 
 from polyceph.core.model.classification import Classification
@@ -47,8 +48,17 @@ class World:
         self.opened.append(DomainLake(self.address(domain), others=beside, extensions=self.extensions, limits=limits))
         return self.opened[-1]
 
+    def make_role(self, role: str, word: str) -> None:
+        """Make a role that may enter, as provisioning the server does, unless it is there."""
+        with psycopg.connect(self.admin.url(), autocommit=True) as session:
+            if session.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
+                statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+                session.execute(statement.format(sql.Identifier(role), sql.Literal(word)))
+
     def provision(self, domain: str = "meuse", consumers: dict[str, list[DatasetId]] | None = None) -> None:
         """Make the lake of a domain or bring it up to date."""
+        own = self.address(domain).catalogue
+        self.make_role(own.user, own.password.get_secret_value())
         provision_lake(self.admin, self.address(domain), consumers or {}, extensions=self.extensions)
 
     def session(self, domain: str = "meuse") -> psycopg.Connection[tuple[object, ...]]:

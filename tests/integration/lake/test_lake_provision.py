@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,11 @@ import pytest
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.errors import Invalid, Unavailable
+from polyceph.errors import Invalid, Misconfigured, Unavailable
+from polyceph.lake.attach import attach_lake
+from polyceph.lake.engine import open_engine
 from polyceph.lake.lake import DomainLake
+from polyceph.lake.provision import provision_lake
 from polyceph.lake.stamp import stamp_environment
 
 if TYPE_CHECKING:
@@ -140,3 +144,20 @@ def test_a_lake_that_moved_is_read_from_its_new_folder(world: World, lake: Domai
             assert moved.query("SELECT id FROM meuse.silver.moved").to_pylist() == [{"id": 42}]
     finally:
         os.rename(world.folder / "elsewhere", world.folder / "lakes")  # noqa: PTH104 -- as above
+
+
+def test_a_role_that_is_not_there_is_not_made(world: World) -> None:
+    with pytest.raises(Misconfigured, match="the role domain_nobody of nobody does not exist") as caught:
+        provision_lake(world.admin, world.address("nobody"), {}, extensions=world.extensions)
+    assert caught.value.hint is not None
+    assert "provision the server first" in caught.value.hint
+
+
+def test_a_password_is_in_no_message_when_the_catalogue_does_not_answer(world: World) -> None:
+    address = world.address("meuse")
+    gone = address.model_copy(update={"catalogue": address.catalogue.model_copy(update={"port": 1})})
+    with open_engine(extensions=world.extensions) as engine, pytest.raises(Unavailable) as caught:
+        attach_lake(engine, gone, read_only=True)
+    text = "".join(traceback.format_exception(caught.value))
+    assert "meuse's word" not in text
+    assert "meuse''s word" not in text

@@ -50,6 +50,7 @@ def remote(world: World, bucket: tuple[ObjectStorage, object]) -> Iterator[Domai
     address = LakeAddress(
         domain="vesdre", catalogue=own, metadata_schema="lake_vesdre", data_path="s3://lakes/dev/vesdre", storage=bucket[0]
     )
+    world.make_role("domain_vesdre", "vesdre")
     provision_lake(world.admin, address, {}, extensions=world.extensions)
     with DomainLake(address, extensions=world.extensions, limits=EngineLimits(temporary=world.folder / "temporary")) as lake:
         yield lake
