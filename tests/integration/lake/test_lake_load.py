@@ -271,6 +271,23 @@ def test_a_lost_lock_stops_the_commit(lake: DomainLake, contract: Build, commit:
     assert not lake.is_loaded(promise.dataset, "k1")
 
 
+def test_a_unique_text_of_digits_is_counted_as_text(lake: DomainLake, contract: Build, commit: LakeCommit) -> None:
+    promise = contract(Column("id", "string", unique=True))
+    lake.load(Delivery("k1", rows(id=["1000", "1001", "01001"])), promise, commit)
+    with pytest.raises(Invalid, match="unique") as caught:
+        lake.load(Delivery("k2", rows(id=["1002", "1003", "1002"])), promise, commit)
+    assert "1002" not in str(caught.value)
+    assert [row["id"] for row in held(lake, promise)] == ["01001", "1000", "1001"]
+
+
+def test_refused_values_stand_in_no_message(lake: DomainLake, contract: Build, commit: LakeCommit) -> None:
+    promise = contract(Column("id", "integer", required=True), Column("born", "date"))
+    with pytest.raises(Invalid) as caught:
+        lake.load(Delivery("k1", rows(id=["7", "Jean Dupont"], born=["2020-01-01", "1999-99-99"], _row=[2, 3])), promise, commit)
+    assert "row 3" in str(caught.value)
+    assert not [word for word in ("Dupont", "1999") if word in str(caught.value)]
+
+
 def test_a_dataset_of_another_domain_is_refused(world: object, lake: DomainLake, contract: Build, commit: LakeCommit) -> None:
     with world.lake("sambre") as other, pytest.raises(Invalid, match="a domain writes its own lake only"):  # type: ignore[attr-defined]
         other.load(Delivery("k1", rows(id=[1], name=["a"])), contract(), commit)
