@@ -9,7 +9,6 @@ from typing import Any
 from polyceph.errors import Misconfigured, NotFound
 
 CONNECTORS = "polyceph.connectors"
-POLICIES = "polyceph.policies"
 
 
 def names(group: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""All that the author of a connector or policy imports."""
+"""All that the author of a connector imports."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.event import Actor, Event
@@ -135,26 +134,6 @@ class SnapshotRecord:
     message: str | None
     extra: Mapping[str, object] = field(default_factory=dict)
     changes: str = ""
-
-
-class Lake(Protocol):
-    """One domain's lake as its own code sees it."""
-
-    def load(self, delivery: Delivery, contract: Contract, commit: LakeCommit) -> LoadReport:
-        """Append a delivery to its raw table, exactly once."""
-        ...
-
-    def cursor(self, dataset: DatasetId) -> str | None:
-        """Return where the last committed load stopped."""
-        ...
-
-    def is_loaded(self, dataset: DatasetId, key: str) -> bool:
-        """Tell whether a delivery with this key is committed."""
-        ...
-
-    def last_key(self, dataset: DatasetId, origin: str) -> str | None:
-        """Return the key of the last committed delivery of an origin (a file's name)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -321,10 +300,6 @@ class Queries(Protocol):
 
     def datasets(self, domain: str | None = None) -> tuple[RecordedDataset, ...]:
         """Return the datasets that are not removed, sorted, of one domain or of all."""
-        ...
-
-    def removed_datasets(self) -> tuple[RecordedDataset, ...]:
-        """Return the datasets that were declared once and are no more."""
         ...
 
     def last_snapshots(self) -> Mapping[str, int]:

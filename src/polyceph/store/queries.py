@@ -27,19 +27,12 @@ class PostgresQueries:
             row = connection.execute(last_declaration_statement()).first()
         return rows.applied_declaration(row) if row else None
 
-    def last_declaration_digest(self) -> str | None:
-        """Return the digest of what was applied last, without its content."""
-        with self._reading("the last declaration") as connection:
-            return connection.execute(last_digest_statement()).scalar()
-
     def datasets(self, domain: str | None = None) -> tuple[RecordedDataset, ...]:
         """Return the datasets that are not removed, sorted, of one domain or of all."""
-        of_domain = [] if domain is None else [dataset.c.domain == domain]
-        return self._datasets(dataset.c.removed_at.is_(None), *of_domain)
-
-    def removed_datasets(self) -> tuple[RecordedDataset, ...]:
-        """Return the datasets that were declared once and are no more."""
-        return self._datasets(dataset.c.removed_at.is_not(None))
+        conditions = [dataset.c.removed_at.is_(None), *([] if domain is None else [dataset.c.domain == domain])]
+        with self._reading("datasets") as connection:
+            found = [rows.recorded_dataset(row) for row in connection.execute(select(dataset).where(*conditions))]
+        return tuple(sorted(found, key=lambda one: one.id))
 
     def last_snapshots(self) -> Mapping[str, int]:
         """Return the last recorded snapshot by domain."""
@@ -48,11 +41,6 @@ class PostgresQueries:
         )
         with self._reading("the last snapshots") as connection:
             return {row.domain: row.last for row in connection.execute(statement)}
-
-    def last_snapshot(self, domain: str) -> int | None:
-        """Return the last recorded snapshot of one domain, None when there is none."""
-        with self._reading(f"the last snapshot of {domain}") as connection:
-            return connection.execute(select(func.max(snapshot.c.snapshot)).where(snapshot.c.domain == domain)).scalar()
 
     def run(self, run: str) -> RunRecord | None:
         """Return one launched run, None when it is not recorded."""
@@ -83,11 +71,6 @@ class PostgresQueries:
         with self._reading("a run") as connection:
             row = connection.execute(select(run_request).where(condition)).first()
         return rows.run_record(row) if row else None
-
-    def _datasets(self, *conditions: ColumnElement[bool]) -> tuple[RecordedDataset, ...]:
-        with self._reading("datasets") as connection:
-            found = [rows.recorded_dataset(row) for row in connection.execute(select(dataset).where(*conditions))]
-        return tuple(sorted(found, key=lambda one: one.id))
 
     @contextmanager
     def _reading(self, what: str) -> Iterator[Connection]:

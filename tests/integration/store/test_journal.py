@@ -101,7 +101,7 @@ def test_a_change_without_an_event_is_refused_at_commit(
         "INSERT INTO polyceph.dataset (domain, zone, name, owner, steward) VALUES ('education', 'raw', 'x', 'a', 'b')",
         "UPDATE polyceph.domain SET owner = 'z'",
         (
-            "INSERT INTO polyceph.run_request (run, domain, actor_kind, actor_id, datasets, status) "
+            "INSERT INTO polyceph.run_request (request, domain, actor_kind, actor_id, datasets, status) "
             "VALUES ('r', 'education', 'x', 'a', '[]', 'REQUESTED')"
         ),
         "INSERT INTO polyceph.snapshot (domain, snapshot, at, extra, changes) VALUES ('education', 1, now(), '{}', '')",
