@@ -24,7 +24,6 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.place import Place
-from polyceph.core.ports import Pushdown
 from polyceph.lake.attach import create_postgres_secret
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake, EngineLimits
@@ -122,16 +121,6 @@ def contract(name: str) -> Contract:
     )
     dataset = DatasetId(DOMAIN, Zone.RAW, name)
     return Contract(dataset, name, "1.0.0", "active", "owner", "steward", Classification.INTERNAL, columns, Place(f"{name}.odcs.yaml"), "")
-
-
-def pushdown(address: PostgresAddress) -> Pushdown:
-    """Return a delivery's rows as the postgres connector gives them: DuckDB scans the attached source."""
-
-    def prepare(connection: duckdb.DuckDBPyConnection) -> str:
-        attach_source(connection, address)
-        return f"SELECT * FROM source.public.{SOURCE}"
-
-    return Pushdown(prepare)
 
 
 def attach_source(connection: duckdb.DuckDBPyConnection, address: PostgresAddress) -> None:

@@ -1,20 +1,24 @@
-"""spine.ingest: PostgreSQL to the raw zone through the whole load path, against DuckDB's bare scanner into the same DuckLake.
+"""spine.ingest: PostgreSQL to the raw zone by the postgres connector, against DuckDB's bare scanner into the same DuckLake.
 
-Ours attaches, locks, stages, checks the contract (types, required, primary key), hashes, registers and commits with the stamp.
+Ours asks the server what the table is, attaches it, locks, stages, checks the contract (types, required, primary key), hashes,
+registers and commits with the stamp.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
-from harness import COMMIT, DOMAIN, SOURCE, Bench, alternate, attach_source, bench, contract, fill_source, finish, pushdown
+from harness import COMMIT, DOMAIN, SOURCE, Bench, alternate, attach_source, bench, contract, fill_source, finish
 
-from polyceph.core.ports import Delivery
+from polyceph.connectors.postgres import PostgresConnector
+from polyceph.core.ports import Demand
 from polyceph.lake.attach import create_postgres_secret
 from polyceph.lake.engine import open_engine
 
 ALLOWED_RATIO = 1.15
+_PASSWORD = "BENCH_SOURCE_PASSWORD"  # noqa: S105 -- the name of a variable
 
 
 def main() -> None:
@@ -35,9 +39,16 @@ def main() -> None:
 
 
 def ours(place: Bench, number: int, rows: int) -> None:
+    os.environ[_PASSWORD] = place.source.password.get_secret_value()
+    given = {"host": place.source.host, "port": place.source.port, "database": place.source.database, "user": place.source.user}
+    options = PostgresConnector.source_options.model_validate({**given, "password_env": _PASSWORD})
+    promise, table = contract(f"ours_{number}"), {"table": f"public.{SOURCE}"}
     with place.open() as lake:
-        report = lake.load(Delivery(f"run {number}", pushdown(place.source), origin=SOURCE), contract(f"ours_{number}"), COMMIT)
-    assert report.rows == rows
+        cursor, is_loaded = lake.cursor(promise.dataset), lambda key: lake.is_loaded(promise.dataset, key)
+        demand = Demand(promise.dataset, promise, table, cursor, is_loaded, place.folder, place.folder, run=f"run {number}")
+        found = PostgresConnector(options, base=place.folder).deliveries(demand)
+        reports = [lake.load(delivery, promise, COMMIT) for delivery in found]
+    assert sum(report.rows for report in reports) == rows
 
 
 def bare(place: Bench, number: int) -> None:

@@ -1,4 +1,8 @@
-"""spine.output: a gold dataset to a PostgreSQL table by atomic swap, against a bare INSERT through DuckDB's postgres extension."""
+"""spine.output: a gold dataset to a PostgreSQL table by atomic swap, against a bare INSERT through DuckDB's postgres extension.
+
+Ours looks first whether the rows keep their contract (types, required, primary key), as the component does; the same without that look
+stands among the peers.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,11 @@ import argparse
 from pathlib import Path
 
 import psycopg
-from harness import COMMIT, DOMAIN, SOURCE, Bench, alternate, attach_source, bench, fill_source, finish, progress
+from harness import COMMIT, DOMAIN, SOURCE, Bench, alternate, attach_source, bench, contract, fill_source, finish, progress
 
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.lake.attach import create_postgres_secret
+from polyceph.lake.conformity import broken_promises
 from polyceph.lake.outputs import to_postgres
 
 ALLOWED_RATIO = 1.25
@@ -29,7 +34,8 @@ def main() -> None:
             connection.execute(f"CREATE TABLE {FROM} AS SELECT * FROM source.public.{SOURCE}")
         _prepare(place)
         contenders = {
-            "polyceph": lambda _: ours(place, rows),
+            "polyceph": lambda _: checked(place, rows),
+            "polyceph without the contract check": lambda _: unchecked(place, rows),
             "duckdb insert": lambda number: bare(place, number),
             "adbc ingest": lambda number: adbc_ingest(place, number),
             "csv and psycopg copy": lambda number: csv_copy(place, number),
@@ -38,7 +44,13 @@ def main() -> None:
     finish("spine.output", medians, ours="polyceph", limit="duckdb insert", allowed_ratio=ALLOWED_RATIO)
 
 
-def ours(place: Bench, rows: int) -> None:
+def checked(place: Bench, rows: int) -> None:
+    with place.open() as lake, lake.connection() as connection:
+        assert broken_promises(connection, GOLD, contract("served")) == []
+    unchecked(place, rows)
+
+
+def unchecked(place: Bench, rows: int) -> None:
     with place.open() as lake:
         report = to_postgres(lake, GOLD, place.target, schema="served", table="rows", commit=COMMIT)
     assert report.rows == rows
