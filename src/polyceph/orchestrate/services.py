@@ -131,7 +131,7 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     settings = platform.settings
     state, home = settings.state(), settings.state() / "dagster"
     instance.write_instance(home)
-    own = {**passed_environment(), **instance.instance_environment(home, platform.dagster)}
+    own = {**passed_environment(), **platform.server_environment(), **instance.instance_environment(home, platform.dagster)}
     instance.prepare_storage(home, own)
     address = _web_address(settings)
     folder = socket_folder(state)
