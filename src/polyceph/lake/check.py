@@ -94,10 +94,17 @@ def is_required(column: Column) -> bool:
 
 
 def _repeated(names: tuple[str, ...], staged: StagedRows, whole: frozenset[str]) -> str:
-    """Return the SQL that counts repetitions: whole numbers that lie close together by a bit each (5 times faster), else by hashing."""
-    key = key_expression(names)
     span = _span(names[0], staged) if len(names) == 1 and names[0] in whole else None  # texts of digits have such statistics too
-    if span is None or span[1] - span[0] > _BITS_PER_ROW * staged.rows:
+    return repetitions(names, span, staged.rows)
+
+
+def repetitions(names: tuple[str, ...], span: tuple[int, int] | None, rows: int) -> str:
+    """Return the SQL that counts repetitions: whole numbers that lie close together by a bit each (5 times faster), else by hashing.
+
+    `span` is the smallest and the largest value of a single column of whole numbers, None for any other key.
+    """
+    key = key_expression(names)
+    if span is None or span[1] - span[0] > _BITS_PER_ROW * rows:
         return f"count({key}) - count(DISTINCT {key})"
     return f"count({key}) - coalesce(bit_count(bitstring_agg({key}, {span[0]}, {span[1]})), 0)"
 

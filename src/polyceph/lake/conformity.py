@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 import duckdb
@@ -12,9 +12,11 @@ import duckdb
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId
 from polyceph.errors import Problem
-from polyceph.lake.check import is_required, key_expression, unique_keys
+from polyceph.lake.check import is_required, repetitions, unique_keys
 from polyceph.lake.engine import quote
 from polyceph.lake.types import INTERNAL_COLUMNS, Cast, describe, plan_columns, promised_type
+
+_WHOLE = ("INTEGER", "BIGINT")
 
 
 def broken_promises(connection: duckdb.DuckDBPyConnection, table: DatasetId, contract: Contract) -> list[Problem]:
@@ -31,14 +33,15 @@ def broken_promises(connection: duckdb.DuckDBPyConnection, table: DatasetId, con
     plans, _ = plan_columns(contract, columns)
     fitting = {plan.name for plan in plans if plan.cast in (Cast.NONE, Cast.LOSSLESS)}
     problems += [_other_type(c, columns[c.name], contract) for c in contract.columns if c.name in columns and c.name not in fitting]
-    return problems + _values(connection, source, contract, frozenset(columns))
+    return problems + _values(connection, source, contract, columns)
 
 
-def _values(connection: duckdb.DuckDBPyConnection, source: str, contract: Contract, there: frozenset[str]) -> list[Problem]:
+def _values(connection: duckdb.DuckDBPyConnection, source: str, contract: Contract, there: Mapping[str, str]) -> list[Problem]:
     required = [c.name for c in contract.columns if is_required(c) and c.name in there]
-    keys = [key for key in unique_keys(contract) if there.issuperset(key)]
+    keys = [key for key in unique_keys(contract) if there.keys() >= set(key)]
     counts = [f"count(*) FILTER (WHERE {quote(name)} IS NULL)" for name in required]
-    counts += [f"count({key_expression(key)}) - count(DISTINCT {key_expression(key)})" for key in keys]
+    spans, rows = _spans(connection, source, [key[0] for key in keys if len(key) == 1 and there[key[0]] in _WHOLE])
+    counts += [repetitions(key, spans.get(key[0]) if len(key) == 1 else None, rows) for key in keys]
     if not counts:
         return []
     row = connection.execute(f"SELECT {', '.join(counts)} FROM {source}").fetchone() or ()
@@ -49,6 +52,16 @@ def _values(connection: duckdb.DuckDBPyConnection, source: str, contract: Contra
     ]
     repeated = zip(keys, row[len(required) :], strict=True)
     return missing + [_problem(f"{count} values of {', '.join(key)} are repeated", key[0], contract) for key, count in repeated if count]
+
+
+def _spans(connection: duckdb.DuckDBPyConnection, source: str, names: Sequence[str]) -> tuple[dict[str, tuple[int, int]], int]:
+    """Return the smallest and largest value of columns of whole numbers, and the number of rows."""
+    if not names:
+        return {}, 0
+    ends = ", ".join(f"min({quote(name)}), max({quote(name)})" for name in names)
+    row = connection.execute(f"SELECT count(*), {ends} FROM {source}").fetchone() or (0,)
+    pairs = zip(names, row[1::2], row[2::2], strict=False)
+    return {name: (low, high) for name, low, high in pairs if low is not None}, row[0]
 
 
 def _absent(column: Column, columns: Mapping[str, str], contract: Contract) -> Problem:

@@ -81,6 +81,16 @@ def test_repeated_values_are_counted_and_not_shown(engine: duckdb.DuckDBPyConnec
     assert "Dupont" not in " ".join(map(str, problems))
 
 
+@pytest.mark.parametrize(
+    "ids", ["range * 1000000007", "-range", "CASE WHEN range > 0 THEN range END", "NULL::BIGINT", "range::INTEGER", "range::SMALLINT"]
+)
+def test_keys_of_every_spread_are_counted(engine: duckdb.DuckDBPyConnection, ids: str) -> None:
+    unique = (Column("id", "integer", unique=True),)
+    assert broken(engine, f"SELECT {ids} AS id FROM range(100)", unique) == []
+    problems = broken(engine, f"SELECT {ids} AS id FROM (FROM range(100) UNION ALL FROM range(50, 53))", unique)
+    assert [problem.message for problem in problems] == ([] if ids.startswith("NULL") else ["3 values of id are repeated"])
+
+
 def test_a_key_of_two_columns_counts_together(engine: duckdb.DuckDBPyConnection) -> None:
     both = (Column("id", "integer", primary_key=True), Column("code", "string", primary_key=True))
     assert broken(engine, "SELECT range // 2 AS id, (range % 2)::VARCHAR AS code FROM range(4)", both) == []
