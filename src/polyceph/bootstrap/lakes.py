@@ -39,7 +39,9 @@ def open_lake(runtime: DomainRuntime) -> DomainLake:
 
 def limited_lake(settings: Settings, own: LakeAddress, *, others: list[LakeAddress]) -> DomainLake:
     """Return a lake within the limits of the settings."""
-    limits = EngineLimits(memory_mb=settings.limits.duckdb_memory_mb, threads=settings.limits.duckdb_threads)
+    limits = EngineLimits(
+        memory_mb=settings.limits.duckdb_memory_mb, threads=settings.limits.duckdb_threads, temporary=settings.state() / "temporary"
+    )
     return DomainLake(own, extensions=install_extensions(settings.state() / "extensions"), others=others, limits=limits)
 
 

@@ -77,7 +77,7 @@ def _load(
     contract = runtime.domain.contracts[dataset]
     reports: list[LoadReport] = []
     try:
-        for report in _deliveries(runtime, contract, source, options, run=context.run.root_run_id or context.run_id):
+        for report in _deliveries(runtime, contract, source, options, run=_attempted_run(context)):
             context.log.info(f"{report.origin}: {report.rows} rows, {'loaded' if report.is_new else 'already there'} ({report.key})")
             reports.append(report)
     except Invalid as error:
@@ -88,6 +88,13 @@ def _load(
     metadata = load_metadata(reports) | (lake_metadata(runtime, dataset) if lakes.exists(runtime, dataset) else {})
     yield result(contract, (), message=f"{len(reports)} deliveries keep the contract")
     yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=metadata)
+
+
+def _attempted_run(context: dg.AssetExecutionContext) -> str:
+    """Return the run that this one is another attempt of, itself otherwise: another attempt must not load a snapshot again."""
+    run = context.run
+    is_retry = run.tags.get("dagster/is_resume_retry") == "true" or "dagster/retry_number" in run.tags
+    return run.root_run_id if is_retry and run.root_run_id else run.run_id
 
 
 def _deliveries(runtime: DomainRuntime, contract: Contract, source: str, options: dict[str, Any], *, run: str) -> Iterator[LoadReport]:
