@@ -41,7 +41,7 @@ def local_dataset(domain: str, text: str) -> DatasetId:
 
 def spec_of(runtime: DomainRuntime, dataset: DatasetId, *, deps: Iterable[DatasetId] = (), kinds: Iterable[str] = ()) -> dg.AssetSpec:
     """Return the spec of a dataset with what its domain declares about it."""
-    return described(dg.AssetSpec(key=key_of(dataset), deps=[key_of(d) for d in deps], kinds=set(kinds)), runtime)
+    return dg.AssetSpec(key=key_of(dataset), deps=[key_of(d) for d in deps], kinds=set(kinds), **_declared(dataset, runtime))
 
 
 def is_described(spec: dg.AssetSpec) -> bool:
@@ -54,19 +54,23 @@ def described(spec: dg.AssetSpec, runtime: DomainRuntime) -> dg.AssetSpec:
     named = dataset_of(spec.key)
     if named.domain != runtime.domain.name:
         return spec
+    own = _declared(named, runtime)
+    merged = {"tags": {**spec.tags, **own["tags"]}, "metadata": {**spec.metadata, **own["metadata"]}}
+    return spec.replace_attributes(**{**own, **merged, "description": spec.description or own["description"]})
+
+
+def _declared(named: DatasetId, runtime: DomainRuntime) -> dict[str, Any]:
     # A Python asset of bronze or silver need not be declared anywhere else: it inherits from its domain.
     dataset = runtime.domain.datasets.get(named) or Dataset(named, runtime.domain.owner, runtime.domain.steward, None)
     contract = dataset.contract
-    tags = {**spec.tags, "zone": str(dataset.id.zone), _DOMAIN_TAG: dataset.id.domain}
-    if contract is not None:
-        tags["classification"] = str(contract.classification)
-    return spec.replace_attributes(
-        owners=list(dict.fromkeys(_emails(dataset, runtime))),
-        tags=tags,
-        description=(contract.description or contract.title) if contract and not spec.description else spec.description,
-        metadata={**spec.metadata, **_metadata(dataset, runtime)},
-        group_name=str(dataset.id.zone),
-    )
+    tags = {"zone": str(named.zone), _DOMAIN_TAG: named.domain}
+    return {
+        "owners": list(dict.fromkeys(_emails(dataset, runtime))),
+        "tags": tags | ({"classification": str(contract.classification)} if contract else {}),
+        "description": (contract.description or contract.title) if contract else None,
+        "metadata": _metadata(dataset, runtime),
+        "group_name": str(named.zone),
+    }
 
 
 def _emails(dataset: Dataset, runtime: DomainRuntime) -> list[str]:

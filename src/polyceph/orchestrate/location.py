@@ -4,6 +4,7 @@ The code server imports this module in the domain's own process and environment.
 """
 
 import faulthandler
+import gc
 import importlib
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,27 @@ def _limited(seconds: int) -> Iterator[None]:
 
 def load(runtime: DomainRuntime) -> dg.Definitions:
     """Return the definitions of one domain, checked and described; raise `Invalid` with every broken rule."""
+    with _without_collector():
+        return _load(runtime)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Leave Python's cyclic garbage collector off for the block and never let it walk what was made there.
+
+    A thousand definitions are made to stay; walking them again and again took a tenth of the time to load them.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
+
+
+def _load(runtime: DomainRuntime) -> dg.Definitions:
     found = _from_folder(runtime)
     refuse_what_breaks_rules(found, runtime)
     return dg.Definitions(
