@@ -54,9 +54,8 @@ def test_the_demo_runs_four_domains_end_to_end(demo: dict[str, Any]) -> None:
     assert len(demo["outputs"]) >= 2
 
 
-def test_the_demo_keeps_its_promise_of_time_and_memory(demo: dict[str, Any]) -> None:
+def test_the_demo_keeps_its_promise_of_memory(demo: dict[str, Any]) -> None:
     assert demo["peak_mb"] <= 3072
-    assert demo["seconds"] > 0  # the 120 s are measured by the bench spine.demo: a busy machine must not fail a test
 
 
 def test_once_leaves_no_process_behind(demo: dict[str, Any], folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from polyceph.bootstrap.processes import passed_environment
+from polyceph.bootstrap.processes import named_environment, passed_environment
 from polyceph.core.model.federation import Federation
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate import environments
@@ -28,6 +28,7 @@ def check_definitions(settings: Settings, federation: Federation) -> None:
         own = {"NAME": name, "HOST": "127.0.0.1", "PORT": "1", "USER": f"domain_{name}", "PASSWORD": "not-used"}
         environment = {
             **passed_environment(),
+            **named_environment(domain),
             **{f"POLYCEPH_DOMAIN__{k}": v for k, v in own.items()},
             "POLYCEPH_FEDERATION": str(settings.federation.resolve()),
         }
