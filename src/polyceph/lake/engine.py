@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
+import secrets
 from pathlib import Path
 
 import duckdb
@@ -29,7 +29,7 @@ def literal(text: str) -> str:
 def install_extensions(folder: Path) -> Path:
     """Link the extensions of the installed wheels below `folder` in the layout DuckDB looks for, and return `folder`.
 
-    Nothing is downloaded: a pinned wheel holds the official signed binary. Safe to call from several processes at once.
+    Nothing is downloaded: a pinned wheel holds the official signed binary. Safe to call from several processes and threads at once.
 
     Raises:
         Misconfigured: a required wheel is not installed, or not for this version of DuckDB.
@@ -115,7 +115,7 @@ def _binary(name: str) -> Path | None:
 def _link(link: Path, binary: Path) -> None:
     if link.is_symlink() and link.readlink() == binary:
         return
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
+    # A name of its own for each attempt: threads of one process meet here as well as processes.
+    fresh = link.with_name(f".{link.name}.{secrets.token_hex(8)}")
     fresh.symlink_to(binary)
     fresh.replace(link)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import duckdb
 import pytest
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.errors import Misconfigured
-from polyceph.lake.engine import install_extensions, literal, open_engine, quote
+from polyceph.lake.engine import _link, install_extensions, literal, open_engine, quote
 from polyceph.lake.stamp import session_option
 
 
@@ -45,6 +46,23 @@ def test_installing_extensions_at_once_ends_in_whole_links(tmp_path: Path) -> No
     links = list(tmp_path.rglob("*.duckdb_extension"))
     assert {link.name.split(".")[0] for link in links} >= {"ducklake", "postgres_scanner"}
     assert all(link.is_symlink() and link.is_file() for link in links)
+
+
+def test_threads_that_link_the_same_extension_do_not_meet(tmp_path: Path) -> None:
+    binary = tmp_path / "binary"
+    binary.touch()
+    start = Barrier(8)
+
+    def link(attempt: int) -> None:
+        start.wait(10)
+        _link(tmp_path / "links" / str(attempt), binary)
+
+    (tmp_path / "links").mkdir()
+    with ThreadPoolExecutor(8) as pool:
+        for attempt in range(100):
+            for future in [pool.submit(link, attempt) for _ in range(8)]:
+                future.result()
+    assert sorted(path.name for path in (tmp_path / "links").iterdir()) == sorted(map(str, range(100)))
 
 
 def test_extensions_that_are_not_there_are_explained(tmp_path: Path) -> None:
