@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,12 +55,13 @@ class Supervisor:
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._warden: subprocess.Popen[bytes] | None = None
         self.peak_bytes = 0
 
     def start(self, service: Service) -> None:
         """Start a service; it is restarted with growing pauses whenever it ends by itself."""
         with self._lock:
-            self._kept[service.name] = _Kept(service, _spawn(service), time.monotonic())
+            self._kept[service.name] = _Kept(service, self._guarded(service), time.monotonic())
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
                 self._watcher.start()
@@ -103,6 +105,25 @@ class Supervisor:
                 _signal_group(one.process, signal.SIGKILL)
                 one.process.wait()
             self._kept.clear()
+            if self._warden is not None:
+                self._warden.communicate()  # its input ends, and it finds nothing left to end
+
+    def _guarded(self, service: Service) -> subprocess.Popen[bytes]:
+        """Start a process that the warden ends, with all it started, should this process be killed."""
+        if self._warden is None or self._warden.poll() is not None:
+            command = [sys.executable, "-I", str(Path(__file__).with_name("warden.py"))]
+            self._warden = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+            for kept in self._kept.values():
+                self._tell_warden(f"+{kept.process.pid}")
+        process = _spawn(service)
+        self._tell_warden(f"+{process.pid}")
+        return process
+
+    def _tell_warden(self, line: str) -> None:
+        if self._warden is not None and self._warden.stdin is not None:
+            with suppress(BrokenPipeError):  # somebody killed it: the next start of a service makes a new one
+                self._warden.stdin.write(line.encode() + b"\n")
+                self._warden.stdin.flush()
 
     def _watch(self) -> None:
         while not self._stopping.wait(0.5):
@@ -118,11 +139,12 @@ class Supervisor:
                 kept.pause = _FIRST_PAUSE_S
             return
         if not kept.next_start:
+            self._tell_warden(f"-{kept.process.pid}")
             log.warning("%s ended with %s; next start in %.1f s", kept.service.name, kept.process.returncode, kept.pause)
             kept.next_start = now + kept.pause
             kept.pause = min(kept.pause * 2, _LONGEST_PAUSE_S)
         elif now >= kept.next_start:
-            kept.process, kept.started, kept.next_start = _spawn(kept.service), now, 0.0
+            kept.process, kept.started, kept.next_start = self._guarded(kept.service), now, 0.0
             kept.restarts += 1
 
 

@@ -1,0 +1,79 @@
+"""The catalogue of event kinds: every action the journal may hold, what it is about and what it keeps. One line a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EventKind:
+    """One kind of event: `action` is `noun.verb-past`, `subject` the kind of thing it happened to."""
+
+    action: str
+    subject: str
+    meaning: str
+    keeps: str = ""
+    """What `before` and `after` hold."""
+
+
+_ALL = (
+    # what is declared
+    EventKind("federation.applied", "federation", "Declarations were applied", "digests of all declarations, counts of changes"),
+    EventKind("federation.refused", "federation", "Declarations break rules and were not applied", "file, line and rule of each problem"),
+    EventKind("domain.added", "domain", "A domain was declared", "title, owner, steward, contact"),
+    EventKind("domain.changed", "domain", "Title or contact of a domain changed", "the old and the new"),
+    EventKind("domain.removed", "domain", "A domain is declared no more", "what it was"),
+    EventKind("domain.refused", "domain", "A domain's declarations break rules: it stays as it was", "file, line and rule of each problem"),
+    EventKind("person.added", "person", "Somebody who answers for data was declared"),
+    EventKind("person.changed", "person", "Somebody's departure was declared, moved or withdrawn", "the first day without her"),
+    EventKind("person.removed", "person", "Somebody is declared no more"),
+    EventKind("owner.changed", "dataset", "A dataset or domain has another data owner", "the old and the new owner"),
+    EventKind("steward.changed", "dataset", "A dataset or domain has another data steward", "the old and the new steward"),
+    EventKind("interim_owner.changed", "domain", "A domain has another interim owner", "the old and the new"),
+    EventKind("source.added", "source", "A source was declared", "its connector and the digest of its options"),
+    EventKind("source.changed", "source", "Connector or options of a source changed", "connector and digests of the options"),
+    EventKind("source.removed", "source", "A source is declared no more", "what it was"),
+    EventKind("consumption.declared", "dataset", "A domain declares that it reads another's dataset", "the domain that reads"),
+    EventKind("consumption.withdrawn", "dataset", "A domain reads another's dataset no more", "the domain that read"),
+    EventKind("dataset.added", "dataset", "A dataset was declared", "owner, steward, classification"),
+    EventKind("dataset.removed", "dataset", "A dataset is declared no more", "what it was"),
+    EventKind("contract.added", "dataset", "A dataset got a contract", "version and digest"),
+    EventKind("contract.changed", "dataset", "Version or text of a contract changed", "versions and digests"),
+    EventKind("contract.removed", "dataset", "A dataset has no contract any more", "version and digest"),
+    EventKind("classification.raised", "dataset", "A dataset or column is classified higher", "the old and the new classification"),
+    EventKind("classification.lowered", "dataset", "A dataset or column is classified lower", "the old and the new classification"),
+    EventKind("column.added", "dataset", "A contract promises a new column", "the column"),
+    EventKind("column.changed", "dataset", "A contract promises a column otherwise", "type, required, unique, key: the old and the new"),
+    EventKind("column.removed", "dataset", "A contract promises a column no more", "what it was"),
+    EventKind("personal_data.changed", "dataset", "A column is marked otherwise as to personal data", "the old and the new mark"),
+    # what ran and what it made
+    EventKind("run.requested", "run", "Somebody or a schedule asked for a run", "datasets or job"),
+    EventKind("run.refused", "run", "A run was asked for and refused", "what was asked for"),
+    EventKind("run.launched", "run", "A request became a run"),
+    EventKind("run.finished", "run", "A run ended, well or not", "status, seconds, checks passed and failed"),
+    EventKind("snapshot.committed", "lake", "A lake changed", "what changed, when, under which contract versions"),
+    EventKind("dataset.read", "dataset", "A dataset was read", "columns, rows"),
+    EventKind("read.refused", "dataset", "A read was refused", "columns asked for"),
+    EventKind("dataset.served", "dataset", "A dataset was served outside the lake", "columns, rows, where"),
+    # the platform itself
+    EventKind("platform.started", "platform", "The platform started", "release, revision of the store, commit, whether the last stop was clean"),
+    EventKind("platform.stopped", "platform", "The platform was stopped"),
+    EventKind("platform.upgraded", "platform", "The platform runs another release than before", "the old and the new"),
+    EventKind("settings.changed", "platform", "Settings are others than at the last start", "changed settings; of secrets only whether they are set"),
+    # the journal itself
+    EventKind("journal.opened", "journal", "The journal began", "its origin and its first key"),
+    EventKind("journal_key.rotated", "journal", "Heads are signed with a new key", "the old and the new key"),
+    EventKind("witness.accepted", "domain", "A domain's key became a witness of the journal", "the key"),
+    EventKind("witness.removed", "domain", "A domain's key is a witness no more", "the key"),
+    EventKind("journal.verified", "journal", "The journal was verified", "events, heads, the first bad event"),
+    EventKind("journal.read", "journal", "Events were looked at", "filter, number of events"),
+    EventKind("journal.exported", "journal", "Events were exported", "filter or range, format, number of events, digest of the file"),
+    EventKind("journal.archived", "journal", "Old events were moved into a sealed archive", "range, root, digest of the file"),
+    EventKind("dossier.exported", "dataset", "A dossier of a dataset and a period was made", "period, number of events, digest of the file"),
+    EventKind("period.reviewed", "journal", "An auditor signed off a period", "period, number and root of what was there, note"),
+    EventKind("pseudonym.made", "pseudonym", "A person the data is about got a pseudonym"),
+    EventKind("pseudonym.destroyed", "pseudonym", "The key of a pseudonym was destroyed: nobody can tell any more who it was"),
+)
+KINDS: Mapping[str, EventKind] = {kind.action: kind for kind in _ALL}
+"""Every kind by its action."""
