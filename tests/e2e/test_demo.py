@@ -15,7 +15,7 @@ import pytest
 
 from polyceph.bootstrap.platform import Platform, join_platform
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import EventFilter
+from polyceph.core.model.event import EventFilter
 from polyceph.orchestrate.services import launcher_of, socket_folder
 from polyceph.settings import Settings
 from polyceph.testing import demo_register

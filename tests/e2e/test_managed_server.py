@@ -18,8 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from polyceph.bootstrap.platform import Platform, join_platform
-from polyceph.core.model.event import Actor, ActorKind
-from polyceph.core.ports import EventFilter
+from polyceph.core.model.event import Actor, ActorKind, EventFilter
 from polyceph.orchestrate.services import launcher_of
 from polyceph.scaffold.domain import write_domain
 from polyceph.scaffold.federation import write_federation

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
-from polyceph.core.model.event import Actor, Event
+from polyceph.core.model.event import Actor, Event, EventFilter, JournalEntry
 from polyceph.core.model.federation import Federation
 
 
@@ -217,31 +217,6 @@ class RecordedDataset:
     contract_version: str | None
     contract_digest: str | None
     removed_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class JournalEntry:
-    """An event with the number and the time the store gave it. Numbers grow; gaps are rolled-back transactions."""
-
-    number: int
-    at: datetime
-    event: Event
-
-
-@dataclass(frozen=True)
-class EventFilter:
-    """Which events are wanted; None leaves a side open. `since` is included, `until` and `after` are not."""
-
-    domain: str | None = None
-    action: str | None = None
-    subject_kind: str | None = None
-    subject_id: str | None = None
-    actor: str | None = None
-    allowed: bool | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    after: int | None = None
-    limit: int = 1000
 
 
 class UnitOfWork(Protocol):

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from polyceph.bootstrap.platform import Platform
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import EventFilter, RunOutcome
+from polyceph.core.model.event import EventFilter
+from polyceph.core.ports import RunOutcome
 from polyceph.errors import NotFound
 from polyceph.orchestrate.services import Running
 from polyceph.settings import PostgresAddress

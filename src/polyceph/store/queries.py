@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
 
-from polyceph.core.ports import AppliedDeclaration, EventFilter, JournalEntry, RecordedDataset, RunRecord
+from polyceph.core.model.event import EventFilter, JournalEntry
+from polyceph.core.ports import AppliedDeclaration, RecordedDataset, RunRecord
 from polyceph.store import rows
 from polyceph.store.connection import translated
 from polyceph.store.tables import dataset, declaration, event, run_request, snapshot

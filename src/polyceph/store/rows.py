@@ -10,10 +10,9 @@ from sqlalchemy import Row
 
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset, Domain
-from polyceph.core.model.event import Actor, ActorKind, Event
+from polyceph.core.model.event import Actor, ActorKind, Event, JournalEntry
 from polyceph.core.ports import (
     AppliedDeclaration,
-    JournalEntry,
     RecordedDataset,
     RunOutcome,
     RunRecord,

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.model.event import Actor, ActorKind
+from polyceph.core.model.event import Actor, ActorKind, EventFilter
 from polyceph.core.model.federation import Federation
-from polyceph.core.ports import EventFilter, FederationChange, SnapshotRecord
+from polyceph.core.ports import FederationChange, SnapshotRecord
 from polyceph.core.usecases.evidence import record_snapshots
 from polyceph.core.usecases.federation import applied_consumption, apply_federation
 from polyceph.store.queries import PostgresQueries

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine
 
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.model.event import Actor, ActorKind
+from polyceph.core.model.event import Actor, ActorKind, EventFilter
 from polyceph.core.model.federation import Federation
-from polyceph.core.ports import EventFilter, RunOutcome, RunRequest, SeenRun
+from polyceph.core.ports import RunOutcome, RunRequest, SeenRun
 from polyceph.core.usecases.federation import apply_federation
 from polyceph.core.usecases.runs import REQUEST_TAG, launch_run, record_runs, request_run
 from polyceph.errors import NotFound

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine
 
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.model.event import Actor, ActorKind, Event
+from polyceph.core.model.event import Actor, ActorKind, Event, EventFilter
 from polyceph.core.model.federation import Federation
-from polyceph.core.ports import EventFilter, FederationChange, Queries, RunOutcome, RunRequest, SnapshotRecord, UnitOfWork
+from polyceph.core.ports import FederationChange, Queries, RunOutcome, RunRequest, SnapshotRecord, UnitOfWork
 from polyceph.errors import Conflict, Invalid, Misconfigured, NotFound, Unavailable
 from polyceph.settings import PostgresAddress
 from polyceph.store.connection import engine
