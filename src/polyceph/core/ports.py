@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from polyceph.core.journal_ports import JournalChanges
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.event import Actor, Event, EventFilter, JournalEntry
@@ -219,7 +220,7 @@ class RecordedDataset:
     removed_at: datetime | None = None
 
 
-class UnitOfWork(Protocol):
+class UnitOfWork(JournalChanges, Protocol):
     """One transaction on the store; leaving it without `commit` rolls back."""
 
     def __enter__(self) -> Self: ...

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, cast, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 
 from polyceph.core.model.event import EventFilter, JournalEntry
 from polyceph.core.ports import AppliedDeclaration, RecordedDataset, RunRecord
 from polyceph.store import rows
 from polyceph.store.connection import translated
-from polyceph.store.tables import dataset, declaration, event, run_request, snapshot
+from polyceph.store.tables import dataset, declaration, event, journal_leaf, run_request, snapshot
 
 
 class PostgresQueries:
@@ -66,7 +67,7 @@ class PostgresQueries:
     def events(self, wanted: EventFilter) -> tuple[JournalEntry, ...]:
         """Return events in the order of their numbers. Numbers are given before the commit: a lower one may still appear."""
         with self._reading("events") as connection:
-            return tuple(rows.journal_entry(row) for row in connection.execute(_events_statement(wanted)))
+            return tuple(rows.journal_entry(row) for row in connection.execute(events_statement(wanted)))
 
     def _run(self, condition: ColumnElement[bool]) -> RunRecord | None:
         with self._reading("a run") as connection:
@@ -89,17 +90,30 @@ def last_digest_statement() -> Select[tuple[str]]:
     return select(declaration.c.digest).order_by(declaration.c.seq.desc()).limit(1)
 
 
-def _events_statement(wanted: EventFilter) -> Select[tuple[object, ...]]:
+def events_statement(wanted: EventFilter) -> Select[tuple[object, ...]]:
+    """Return the SELECT of wanted events with their place in the tree, in the order of their numbers."""
+    body = event.c.body
+    subject, decision = body["subject"], body["decision"]
     sides = (
-        (event.c.domain, operator.eq, wanted.domain),
-        (event.c.action, operator.eq, wanted.action),
-        (event.c.subject_kind, operator.eq, wanted.subject_kind),
-        (event.c.subject_id, operator.eq, wanted.subject_id),
-        (event.c.actor_id, operator.eq, wanted.actor),
-        (event.c.allowed, operator.eq, wanted.allowed),
+        (subject["domain"].astext, operator.eq, wanted.domain),
+        (body["action"].astext, operator.eq, wanted.action),
+        (subject["kind"].astext, operator.eq, wanted.subject_kind),
+        (subject["id"].astext, operator.eq, wanted.subject_id),
+        (body["actor"]["id"].astext, operator.eq, wanted.actor),
+        (decision["allowed"].astext, operator.eq, None if wanted.allowed is None else str(wanted.allowed).lower()),
         (event.c.at, operator.ge, wanted.since),
         (event.c.at, operator.lt, wanted.until),
         (event.c.seq, operator.gt, wanted.after),
     )
     conditions = [compare(column, value) for column, compare, value in sides if value is not None]
-    return select(event).where(*conditions).order_by(event.c.seq).limit(wanted.limit)
+    if wanted.dataset is not None:
+        conditions.append(_about(wanted.dataset))
+    found = select(event, journal_leaf.c.index.label("leaf")).outerjoin(journal_leaf, journal_leaf.c.event == event.c.seq)
+    return found.where(*conditions).order_by(event.c.seq).limit(wanted.limit)
+
+
+def _about(dataset: str) -> ColumnElement[bool]:
+    """What happened to a dataset, and what names it: the datasets of a run, the contracts of a snapshot."""
+    after = event.c.body["after"]
+    named = [cast(after[part].astext, JSONB).has_key(dataset) for part in ("datasets", "contracts")]
+    return or_(event.c.body["subject"]["id"].astext == dataset, *named)

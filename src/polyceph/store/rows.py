@@ -24,45 +24,52 @@ from polyceph.errors import Invalid
 Values = dict[str, Any]
 
 
-def event_values(event: Event) -> Values:
-    """Return the columns of an event; number, time and transaction are the database's to give.
-
-    Raises:
-        Invalid: before, after or correlation is not JSON.
-    """
-    return {
-        **_actor_values(event.actor),
-        "door": event.door,
+def event_document(event: Event) -> Values:
+    """Return an event as the JSON that is kept and hashed; what is not known is left out. Layout: docs/reference/journal-format.md."""
+    parts = {
         "action": event.action,
-        "subject_kind": event.subject_kind,
-        "subject_id": event.subject_id,
-        "domain": event.domain,
-        "allowed": event.allowed,
-        "policy": event.policy,
-        "reason": event.reason,
-        "before": None if event.before is None else plain_json(f"before of event {event.action}", event.before),
-        "after": None if event.after is None else plain_json(f"after of event {event.action}", event.after),
-        "correlation": plain_json(f"correlation of event {event.action}", event.correlation),
+        "actor": _known({"kind": event.actor.kind.value, "id": event.actor.id, "on_behalf_of": event.actor.on_behalf_of}),
+        "after": None if event.after is None else dict(event.after),
+        "agreement": event.agreement,
+        "before": None if event.before is None else dict(event.before),
+        "correlation": dict(event.correlation) or None,
+        "decision": _known({"allowed": event.allowed, "policy": event.policy, "reason": event.reason}),
+        "door": event.door,
+        "purpose": event.purpose,
+        "subject": _known({"kind": event.subject_kind, "id": event.subject_id, "domain": event.domain, "version": event.subject_version}),
     }
+    return _known(parts)
+
+
+def event_of(document: Mapping[str, Any]) -> Event:
+    """Return the event that a kept JSON says; the inverse of `event_document`."""
+    actor, decision, subject = document["actor"], document["decision"], document["subject"]
+    return Event(
+        actor=Actor(ActorKind(actor["kind"]), actor["id"], actor.get("on_behalf_of")),
+        door=document["door"],
+        action=document["action"],
+        subject_kind=subject["kind"],
+        subject_id=subject["id"],
+        domain=subject.get("domain"),
+        subject_version=subject.get("version"),
+        allowed=decision["allowed"],
+        policy=decision.get("policy"),
+        reason=decision.get("reason"),
+        purpose=document.get("purpose"),
+        agreement=document.get("agreement"),
+        before=document.get("before"),
+        after=document.get("after"),
+        correlation=document.get("correlation", {}),
+    )
 
 
 def journal_entry(row: Row[Any]) -> JournalEntry:
-    """Return the event of a row of table `event`."""
-    event = Event(
-        actor=_actor(row),
-        door=row.door,
-        action=row.action,
-        subject_kind=row.subject_kind,
-        subject_id=row.subject_id,
-        domain=row.domain,
-        allowed=row.allowed,
-        policy=row.policy,
-        reason=row.reason,
-        before=row.before,
-        after=row.after,
-        correlation=row.correlation,
-    )
-    return JournalEntry(row.seq, row.at, event)
+    """Return the event of a row of table `event`, with its place in the tree."""
+    return JournalEntry(row.seq, row.at, event_of(row.body), row.leaf)
+
+
+def _known(parts: Values) -> Values:
+    return {key: value for key, value in parts.items() if value is not None}
 
 
 def applied_declaration(row: Row[Any]) -> AppliedDeclaration:

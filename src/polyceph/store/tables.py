@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -15,13 +14,16 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     func,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.types import UserDefinedType
 
 SCHEMA = "polyceph"
@@ -56,26 +58,86 @@ event = Table(
     metadata,
     Column("seq", BigInteger, Identity(always=True), primary_key=True),
     _time("at", default=func.clock_timestamp()),
-    _text("actor_kind"),
-    _text("actor_id"),
-    _text("on_behalf_of", nullable=True),
-    _text("door"),
-    _text("action"),
-    _text("subject_kind"),
-    _text("subject_id"),
-    _text("domain", nullable=True),
-    Column("allowed", Boolean, nullable=False),
-    _text("policy", nullable=True),
-    _text("reason", nullable=True),
-    _json("before", nullable=True),
-    _json("after", nullable=True),
-    _json("correlation"),
     # Sealing goes by transaction and not by seq: a cursor on seq misses events whose transaction commits late.
     Column("xid", Xid8, nullable=False, server_default=func.pg_current_xact_id()),
-    CheckConstraint(r"action ~ '^[a-z][a-z_]*\.[a-z][a-z_-]*$'", name="event_action_is_noun_verb"),
+    # json and not jsonb: the text stays as it was hashed, byte for byte.
+    Column("body", JSON, nullable=False),
     Index("event_by_transaction", "xid"),
-    Index("event_by_domain", "domain", "seq"),
-    Index("event_by_subject", "subject_kind", "subject_id", "seq"),
+    Index("event_by_time", "at", postgresql_using="brin"),
+    Index("event_by_action", text("(body ->> 'action')"), "seq"),
+    Index("event_by_actor", text("(body #>> '{actor,id}')"), "seq"),
+    Index("event_by_subject", text("(body #>> '{subject,id}')"), "seq"),
+    Index("event_by_domain", text("(body #>> '{subject,domain}')"), "seq"),
+)
+
+journal_log = Table("journal_log", metadata, Column("origin", Text, primary_key=True), _time("opened_at", default=func.clock_timestamp()))
+
+journal_leaf = Table(
+    "journal_leaf",
+    metadata,
+    Column("index", BigInteger, primary_key=True),
+    Column("event", BigInteger, nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+journal_node = Table(
+    "journal_node",
+    metadata,
+    Column("level", SmallInteger, primary_key=True),
+    Column("index", BigInteger, primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+journal_seal = Table(
+    "journal_seal",
+    metadata,
+    Column("size", BigInteger, primary_key=True),
+    Column("upto", Xid8, nullable=False),
+    _time("sealed_at", default=func.clock_timestamp()),
+)
+
+journal_head = Table(
+    "journal_head",
+    metadata,
+    Column("size", BigInteger, primary_key=True),
+    _text("note"),
+    _time("signed_at", default=func.clock_timestamp()),
+)
+
+journal_cosignature = Table(
+    "journal_cosignature",
+    metadata,
+    Column("size", BigInteger, ForeignKey(journal_head.c.size), primary_key=True),
+    Column("witness", Text, primary_key=True),
+    _text("line"),
+    _time("received_at", default=func.clock_timestamp()),
+)
+
+journal_key = Table(
+    "journal_key",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("key", Text, nullable=False, unique=True),
+    _text("rotation", nullable=True),
+    _time("made_at", default=func.clock_timestamp()),
+)
+
+journal_archive = Table(
+    "journal_archive",
+    metadata,
+    Column("size", BigInteger, primary_key=True),
+    Column("root", LargeBinary, nullable=False),
+    _text("place"),
+    _text("sha256"),
+    _time("archived_at", default=func.clock_timestamp()),
+)
+
+pseudonym = Table(
+    "pseudonym",
+    metadata,
+    Column("lookup", LargeBinary, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("pseudonym", Text, nullable=False, unique=True),
 )
 
 declaration = Table(
@@ -152,6 +214,3 @@ snapshot = Table(
     _time("recorded_at", default=func.clock_timestamp()),
     PrimaryKeyConstraint("domain", "snapshot"),
 )
-
-STATE = (declaration, domain, dataset, run_request, snapshot)
-"""Tables whose every change must come with an event in the same transaction."""

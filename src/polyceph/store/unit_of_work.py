@@ -11,16 +11,20 @@ from sqlalchemy.dialects.postgresql import insert
 
 from polyceph.core.model.event import Event
 from polyceph.core.model.federation import Federation
+from polyceph.core.model.journal import Archive, JournalKey
+from polyceph.core.policies.recording import event_is_fit
 from polyceph.core.ports import FederationChange, RunOutcome, RunRequest, SnapshotRecord
 from polyceph.errors import Conflict, Invalid, Misconfigured, NotFound
-from polyceph.store import rows
+from polyceph.store import journal_changes, rows
+from polyceph.store.canonical import canonical
 from polyceph.store.connection import translated
 from polyceph.store.declared import make_known
 from polyceph.store.queries import last_digest_statement
-from polyceph.store.tables import declaration, event, run_request, snapshot
+from polyceph.store.tables import declaration, run_request, snapshot
 
 _APPLY_LOCK = 7_030_003
 """Number of the advisory lock under which one process applies declarations."""
+_RECORD = text("INSERT INTO polyceph.event (body) VALUES (CAST(:body AS json))")
 _ENDS = ("SUCCESS", "FAILURE", "CANCELED")
 
 
@@ -51,14 +55,19 @@ class PostgresUnitOfWork:
             # Closing rolls back what is not committed.
             connection.close()
 
-    def record(self, event_: Event) -> None:
+    def record(self, event: Event) -> None:
         """Write an event into the journal, in this transaction.
 
         Raises:
-            Invalid: its action is not `noun.verb-past`, or a part of it is not JSON.
+            Invalid: its action is not in the catalogue, it is tied to something unknown, a part of it is not JSON, or it
+                holds what identifies a person the data is about.
         """
-        with translated(f"recording event {event_.action}"):
-            self._open().execute(insert(event).values(rows.event_values(event_)))
+        refused = event_is_fit(event)
+        if not refused.allowed:
+            raise Invalid(f"event {event.action} cannot be recorded: {refused.reason}", hint=refused.hint)
+        body = canonical(f"event {event.action}", rows.event_document(event))
+        with translated(f"recording event {event.action}"):
+            self._open().execute(_RECORD, {"body": body})
         self._events += 1
 
     def apply_federation(
@@ -170,6 +179,37 @@ class PostgresUnitOfWork:
             self._changed.append("snapshot")
         return tuple(one for one in given if (one.domain, one.snapshot) in new)
 
+    def open_journal(self, origin: str, key: str) -> bool:
+        """Give the journal its origin and first verifier key; return False when it has them."""
+        with translated("opening the journal"):
+            return self._noted("journal_log", journal_changes.open_journal(self._open(), origin, key))
+
+    def rotate_journal_key(self, key: JournalKey) -> None:
+        """Keep a new key with the note that introduces it; raise `Conflict` when it is not the next one."""
+        with translated("changing the journal's key"):
+            journal_changes.rotate_key(self._open(), key)
+        self._changed.append("journal_key")
+
+    def archive_journal(self, archive: Archive) -> None:
+        """Keep that an archive holds the first events; from then on their bytes may leave the store."""
+        with translated("archiving the journal"):
+            journal_changes.add_archive(self._open(), archive)
+        self._changed.append("journal_archive")
+
+    def make_pseudonym(self, lookup: bytes, key: bytes, pseudonym: str) -> str:
+        """Keep the pseudonym of a person found by `lookup`, or return the one that is known."""
+        with translated("making a pseudonym"):
+            found, is_new = journal_changes.make_pseudonym(self._open(), lookup, key, pseudonym)
+        self._noted("pseudonym", is_new)
+        return found
+
+    def destroy_pseudonym(self, lookup: bytes) -> str | None:
+        """Remove the key of a pseudonym for good; return the pseudonym, None when there is none."""
+        with translated("destroying a pseudonym"):
+            found = journal_changes.destroy_pseudonym(self._open(), lookup)
+        self._noted("pseudonym", found is not None)
+        return found
+
     def commit(self) -> None:
         """Commit; the unit of work ends with it.
 
@@ -189,9 +229,11 @@ class PostgresUnitOfWork:
                 transaction.commit()
 
     def _runs_changed(self, done: Result[tuple[str]]) -> bool:
-        changed = done.first() is not None
+        return self._noted("run_request", done.first() is not None)
+
+    def _noted(self, table: str, changed: bool) -> bool:
         if changed:
-            self._changed.append("run_request")
+            self._changed.append(table)
         return changed
 
     def _open(self) -> Connection:

@@ -11,17 +11,25 @@ from pathlib import Path
 
 import psutil
 
+DEAF = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1]])
+print("ready", flush=True)
+time.sleep(600)
+"""
 PROGRAM = """
 import os, sys, time
 from pathlib import Path
 from polyceph.orchestrate.supervisor import Service, Supervisor
-deaf = "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]]); print('ready', flush=True); time.sleep(600)"
-log = Path(sys.argv[1]) / "deaf.log"
+folder, how, deaf = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+log = folder / "deaf.log"
+command = (sys.executable, "-c", deaf, str(folder))
 supervisor = Supervisor()
-supervisor.start(Service("deaf", (sys.executable, "-c", deaf, sys.argv[1]), dict(os.environ), log, Path(sys.argv[1]), lambda: "ready" in log.read_text()))
+supervisor.start(Service("deaf", command, dict(os.environ), log, folder, lambda: "ready" in log.read_text()))
 supervisor.wait_ready("deaf")
 print("up", flush=True)
-if sys.argv[2] == "stop":
+if how == "stop":
     supervisor.stop()
 else:
     time.sleep(600)
@@ -34,7 +42,7 @@ def running(word: str) -> list[str]:
 
 
 def start(folder: Path, how: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), how], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder), how, DEAF], stdout=subprocess.PIPE, text=True)
 
 
 def wait_until_gone(folder: Path, seconds: float) -> list[str]:

@@ -57,16 +57,14 @@ _ALL = (
     EventKind("read.refused", "dataset", "A read was refused", "columns asked for"),
     EventKind("dataset.served", "dataset", "A dataset was served outside the lake", "columns, rows, where"),
     # the platform itself
-    EventKind(
-        "platform.started", "platform", "The platform started", "release, revision of the store, commit, whether the last stop was clean"
-    ),
+    EventKind("platform.started", "platform", "The platform started", "release, revision of the store, commit, how the last stop was"),
     EventKind("platform.stopped", "platform", "The platform was stopped"),
     EventKind("platform.upgraded", "platform", "The platform runs another release than before", "the old and the new"),
     EventKind(
         "settings.changed",
         "platform",
         "Settings are others than at the last start",
-        "changed settings; of secrets only whether they are set",
+        "the old and the new; of secrets only whether they are set",
     ),
     # the journal itself
     EventKind("journal.opened", "journal", "The journal began", "its origin and its first key"),
@@ -75,11 +73,9 @@ _ALL = (
     EventKind("witness.removed", "domain", "A domain's key is a witness no more", "the key"),
     EventKind("journal.verified", "journal", "The journal was verified", "events, heads, the first bad event"),
     EventKind("journal.read", "journal", "Events were looked at", "filter, number of events"),
-    EventKind("journal.exported", "journal", "Events were exported", "filter or range, format, number of events, digest of the file"),
+    EventKind("journal.exported", "journal", "Events were exported", "filter, format, number of events, digest of the file"),
     EventKind("journal.archived", "journal", "Old events were moved into a sealed archive", "range, root, digest of the file"),
-    EventKind(
-        "dossier.exported", "dataset", "A dossier of a dataset and a period was made", "period, number of events, digest of the file"
-    ),
+    EventKind("dossier.exported", "dataset", "A dossier of a dataset and a period was made", "period, number of events, digest"),
     EventKind("period.reviewed", "journal", "An auditor signed off a period", "period, number and root of what was there, note"),
     EventKind("pseudonym.made", "pseudonym", "A person the data is about got a pseudonym"),
     EventKind("pseudonym.destroyed", "pseudonym", "The key of a pseudonym was destroyed: nobody can tell any more who it was"),

@@ -106,7 +106,8 @@ def kept_root(nodes: Nodes, start: int, end: int) -> bytes:
 
 def edge_ranges(size: int) -> list[tuple[int, int, int]]:
     """Return which kept hashes make the right edge of a tree of this size: (level, from, to), leaves first."""
-    found, level = [], 0
+    found: list[tuple[int, int, int]] = []
+    level = 0
     while size or not found:
         found.append((level, size & -TILE, size))
         level, size = level + 1, size >> TILE_BITS
