@@ -145,6 +145,27 @@ class LimitSettings(BaseModel):
     orphan_grace_hours: int = Field(default=24, ge=1, description="age at which files of killed loads are removed")
 
 
+class JournalSettings(BaseModel):
+    """How often the journal is sealed and shown to the world outside."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head_seconds: int = Field(default=60, ge=1, description="time between two signed heads, when there is something new")
+
+
+class MailSettings(BaseModel):
+    """The server that takes mail from the platform, such as heads of the journal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str | None = Field(default=None, description="without it no mail is sent")
+    port: int = Field(default=587, ge=1, le=65535)
+    starttls: bool = True
+    user: str | None = None
+    password: SecretStr | None = None
+    sender: str = "polyceph@localhost"
+
+
 class Settings(BaseSettings):
     """All settings of a polyceph process."""
 
@@ -160,6 +181,8 @@ class Settings(BaseSettings):
     storage: ObjectStorage = ObjectStorage()
     web: WebSettings = WebSettings()
     limits: LimitSettings = LimitSettings()
+    journal: JournalSettings = JournalSettings()
+    mail: MailSettings = MailSettings()
 
     def state(self) -> Path:
         """Return the absolute folder that holds everything a running federation keeps on this machine."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Protocol
 
 from polyceph.core.model.head import Signature
-from polyceph.core.model.journal import Archive, JournalKey, KeptHead, Leaf
+from polyceph.core.model.journal import Archive, JournalKey, KeptHead, LeafRow
 
 
 class JournalChanges(Protocol):
@@ -73,8 +74,12 @@ class SealedLog(Protocol):
         """Return the root of a range of leaves, as proofs need it."""
         ...
 
-    def leaves(self, start: int, end: int) -> Iterator[Leaf]:
-        """Yield the leaves of a range in order; one that is missing is not yielded."""
+    def pages(self, start: int, end: int) -> Iterator[list[LeafRow]]:
+        """Yield the leaves of a range in order, some thousands at a time; one that is missing is not among them."""
+        ...
+
+    def index_at(self, moment: datetime) -> int:
+        """Return the index of the first leaf whose event is not before a moment; the size when all are."""
         ...
 
     def index_of(self, event: int) -> int | None:
@@ -85,8 +90,12 @@ class SealedLog(Protocol):
         """Return the keys, oldest first."""
         ...
 
-    def heads(self) -> tuple[KeptHead, ...]:
-        """Return the signed heads with their cosignatures, smallest first."""
+    def heads(self, after: int = 0, upto: int | None = None) -> tuple[KeptHead, ...]:
+        """Return the signed heads of sizes above `after`, up to `upto`, with their cosignatures, smallest first."""
+        ...
+
+    def head_sizes(self) -> tuple[int, ...]:
+        """Return the sizes of all heads, smallest first."""
         ...
 
     def last_head(self) -> KeptHead | None:

@@ -8,18 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, Row, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from polyceph.core.model import tree
 from polyceph.core.model.head import Note, parse_note
-from polyceph.core.model.journal import Archive, JournalKey, KeptHead, Leaf
+from polyceph.core.model.journal import Archive, JournalKey, KeptHead, LeafRow
 from polyceph.errors import Misconfigured
 from polyceph.store.connection import translated
-from polyceph.store.tables import journal_archive, journal_cosignature, journal_head, journal_key, journal_leaf, journal_log, journal_node
+from polyceph.store.tables import (
+    event,
+    journal_archive,
+    journal_cosignature,
+    journal_head,
+    journal_key,
+    journal_leaf,
+    journal_log,
+    journal_node,
+)
 
 _LOCK = 7_030_004
 """Number of the advisory lock under which one process seals."""
@@ -113,19 +124,20 @@ class PostgresJournal:
         with self._reading("the tree of the journal") as connection:
             return tree.kept_root(lambda level, first, last: _nodes(connection, level, first, last), start, end)
 
-    def leaves(self, start: int, end: int) -> Iterator[Leaf]:
-        """Yield the leaves of a range in order; one that is missing is not yielded."""
-        for page in self.pages(start, end):
-            for index, event, found, data in page:
-                yield Leaf(index, event, found, data)
-
-    def pages(self, start: int, end: int) -> Iterator[list[tuple[int, int, bytes, bytes | None]]]:
-        """Yield the leaves of a range as pages of (index, event, hash, data): what verifying a long journal needs to be quick."""
+    def pages(self, start: int, end: int) -> Iterator[list[LeafRow]]:
+        """Yield the leaves of a range in order, some thousands at a time; one that is missing is not among them."""
         with self._reading("the journal") as connection:
             origin = _origin(connection)
             with _driver(connection).cursor(binary=True) as cursor:
                 for first in range(start, end, _PAGE):
                     yield cursor.execute(_LEAVES, [origin, first, min(first + _PAGE, end)]).fetchall()
+
+    def index_at(self, moment: datetime) -> int:
+        """Return the index of the first leaf whose event is not before a moment; the size when all are."""
+        first = select(func.min(journal_leaf.c.index)).join(event, event.c.seq == journal_leaf.c.event).where(event.c.at >= moment)
+        with self._reading("the journal") as connection:
+            found = connection.execute(first).scalar()
+        return self.size() if found is None else int(found)
 
     def index_of(self, event: int) -> int | None:
         """Return the index of an event by its number, None while it is not sealed."""
@@ -138,23 +150,25 @@ class PostgresJournal:
             found = connection.execute(select(journal_key).order_by(journal_key.c.number))
             return tuple(JournalKey(row.number, row.key, row.rotation) for row in found)
 
-    def heads(self) -> tuple[KeptHead, ...]:
-        """Return the signed heads with their cosignatures, smallest first."""
+    def heads(self, after: int = 0, upto: int | None = None) -> tuple[KeptHead, ...]:
+        """Return the signed heads of sizes above `after`, up to `upto`, with their cosignatures, smallest first."""
+        wanted = select(journal_head, journal_cosignature.c.line).outerjoin(journal_cosignature).where(journal_head.c.size > after)
+        if upto is not None:
+            wanted = wanted.where(journal_head.c.size <= upto)
         with self._reading("the journal's heads") as connection:
-            lines: dict[int, list[str]] = {}
-            for row in connection.execute(select(journal_cosignature).order_by(journal_cosignature.c.witness)):
-                lines.setdefault(row.size, []).append(row.line)
-            found = connection.execute(select(journal_head).order_by(journal_head.c.size))
-            return tuple(KeptHead(row.size, _joined(row.note, lines.get(row.size, ()))) for row in found)
+            found = connection.execute(wanted.order_by(journal_head.c.size, journal_cosignature.c.witness)).all()
+        return tuple(_kept_head(list(rows)) for _, rows in groupby(found, key=lambda row: row.size))
+
+    def head_sizes(self) -> tuple[int, ...]:
+        """Return the sizes of all heads, smallest first."""
+        with self._reading("the journal's heads") as connection:
+            return tuple(connection.execute(select(journal_head.c.size).order_by(journal_head.c.size)).scalars())
 
     def last_head(self) -> KeptHead | None:
         """Return the newest head with its cosignatures."""
         with self._reading("the last head") as connection:
-            row = connection.execute(select(journal_head).order_by(journal_head.c.size.desc()).limit(1)).first()
-            if row is None:
-                return None
-            own = select(journal_cosignature.c.line).where(journal_cosignature.c.size == row.size).order_by(journal_cosignature.c.witness)
-            return KeptHead(row.size, _joined(row.note, connection.execute(own).scalars().all()))
+            size = connection.execute(select(func.max(journal_head.c.size))).scalar()
+        return self.heads(size - 1)[0] if size else None
 
     def add_head(self, head: KeptHead) -> None:
         """Keep a signed head; nothing changes when there is one of this size."""
@@ -219,6 +233,7 @@ def _driver(connection: Connection) -> psycopg.Connection[Any]:
     return driver
 
 
-def _joined(note: str, lines: Sequence[str]) -> str:
-    parsed = parse_note(note)
-    return str(Note(parsed.text, (*parsed.signatures, *(parse_note(parsed.text + "\n" + line).signatures[0] for line in lines))))
+def _kept_head(rows: Sequence[Row[Any]]) -> KeptHead:
+    note = parse_note(rows[0].note)
+    lines = [parse_note(note.text + "\n" + row.line).signatures[0] for row in rows if row.line]
+    return KeptHead(rows[0].size, str(Note(note.text, (*note.signatures, *lines))))

@@ -70,7 +70,13 @@ event = Table(
     Index("event_by_domain", text("(body #>> '{subject,domain}')"), "seq"),
 )
 
-journal_log = Table("journal_log", metadata, Column("origin", Text, primary_key=True), _time("opened_at", default=func.clock_timestamp()))
+journal_log = Table(
+    "journal_log",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    _time("opened_at", default=func.clock_timestamp()),
+    Index("journal_is_one", text("(true)"), unique=True),
+)
 
 journal_leaf = Table(
     "journal_leaf",

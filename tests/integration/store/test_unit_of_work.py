@@ -193,12 +193,12 @@ def test_of_two_who_apply_at_the_same_moment_one_wins(store: Engine, make_federa
 def test_units_of_work_beside_each_other_lose_no_event(store: Engine) -> None:
     def write(number: int) -> None:
         with PostgresUnitOfWork(store) as work:
-            work.record(event("read.granted", subject_id=str(number)))
+            work.record(event("dataset.read", subject_id=str(number)))
             work.commit()
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(100)))
-    entries = PostgresQueries(store).events(EventFilter(action="read.granted"))
+    entries = PostgresQueries(store).events(EventFilter(action="dataset.read"))
     assert sorted(int(entry.event.subject_id) for entry in entries) == list(range(100))
 
 
@@ -215,7 +215,7 @@ def test_a_run_is_kept_from_request_to_outcome(store: Engine, make_federation: M
     record(store, lambda work: work.record_run_launch("q1", "r1"), "run.launched")
     assert [one.run for one in queries.open_runs()] == ["r1"]
 
-    record(store, lambda work: work.record_run_outcome("q1", outcome), "run.failed")
+    record(store, lambda work: work.record_run_outcome("q1", outcome), "run.finished")
     run = queries.run("r1")
     assert run is not None
     assert (run.request, run.outcome) == (request, outcome)
@@ -234,46 +234,46 @@ def test_a_run_ends_once(store: Engine, make_federation: MakeFederation) -> None
     for _ in range(2):
         record(store, lambda work: news.append(work.record_run_request(RunRequest("q1", "education", ANNE))), "run.requested")
         record(store, lambda work: news.append(work.record_run_launch("q1", "r1")), "run.launched")
-        record(store, lambda work: news.append(work.record_run_outcome("q1", done)), "run.succeeded")
+        record(store, lambda work: news.append(work.record_run_outcome("q1", done)), "run.finished")
     record(store, lambda work: news.append(work.record_run_request(RunRequest("r1", "education", ANNE), run="r1")), "run.requested")
     assert news == [True, True, True, False, False, False, False]
 
     with pytest.raises(Conflict, match="has ended with SUCCESS"):
-        record(store, lambda work: work.record_run_outcome("q1", RunOutcome("r1", "education", "FAILURE", 2.0)), "run.failed")
+        record(store, lambda work: work.record_run_outcome("q1", RunOutcome("r1", "education", "FAILURE", 2.0)), "run.finished")
     with pytest.raises(Conflict, match="answered by run r1"):
         record(store, lambda work: work.record_run_launch("q1", "r2"), "run.launched")
     with pytest.raises(NotFound, match="q9"):
         record(store, lambda work: work.record_run_launch("q9", "r9"), "run.launched")
     with pytest.raises(NotFound, match="r9"):
-        record(store, lambda work: work.record_run_outcome("q9", RunOutcome("r9", "education", "SUCCESS", 1.0)), "run.succeeded")
+        record(store, lambda work: work.record_run_outcome("q9", RunOutcome("r9", "education", "SUCCESS", 1.0)), "run.finished")
     with pytest.raises(Invalid, match="SUCCESS, FAILURE, CANCELED"):
-        record(store, lambda work: work.record_run_outcome("q1", RunOutcome("r1", "education", "DONE", 1.0)), "run.succeeded")
+        record(store, lambda work: work.record_run_outcome("q1", RunOutcome("r1", "education", "DONE", 1.0)), "run.finished")
 
 
 def test_nothing_is_kept_about_a_domain_that_was_never_declared(store: Engine) -> None:
     with pytest.raises(NotFound, match="apply the declarations first"):
         record(store, lambda work: work.record_run_request(RunRequest("r1", "sport", ANNE)), "run.requested")
     with pytest.raises(NotFound):
-        record(store, lambda work: work.record_snapshots([snapshot(1, "sport")]), "snapshot.recorded")
+        record(store, lambda work: work.record_snapshots([snapshot(1, "sport")]), "snapshot.committed")
 
 
 def test_snapshots_are_kept_once(store: Engine, make_federation: MakeFederation) -> None:
     queries = applied(store, make_federation)
     counts: list[int] = []
     for wanted in ([], [snapshot(1), snapshot(2), snapshot(1, "culture")], [snapshot(2), snapshot(3)]):
-        record(store, lambda work, wanted=wanted: counts.append(len(work.record_snapshots(wanted))), "snapshot.recorded")  # type: ignore[misc]
+        record(store, lambda work, wanted=wanted: counts.append(len(work.record_snapshots(wanted))), "snapshot.committed")  # type: ignore[misc]
     assert counts == [0, 3, 1]
     assert queries.last_snapshots() == {"culture": 1, "education": 3}
 
 
 def test_a_snapshot_with_another_past_is_a_conflict(store: Engine, make_federation: MakeFederation) -> None:
     applied(store, make_federation)
-    record(store, lambda work: work.record_snapshots([snapshot(1)]), "snapshot.recorded")
+    record(store, lambda work: work.record_snapshots([snapshot(1)]), "snapshot.committed")
     other = snapshot(1, at=datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(Conflict, match="snapshot 1 of education"):
-        record(store, lambda work: work.record_snapshots([other]), "snapshot.recorded")
+        record(store, lambda work: work.record_snapshots([other]), "snapshot.committed")
     with pytest.raises(Invalid, match="time zone"):
-        record(store, lambda work: work.record_snapshots([snapshot(2, at=datetime(2026, 1, 1))]), "snapshot.recorded")  # noqa: DTZ001
+        record(store, lambda work: work.record_snapshots([snapshot(2, at=datetime(2026, 1, 1))]), "snapshot.committed")  # noqa: DTZ001
 
 
 def test_events_are_found_by_every_side_of_a_filter(store: Engine) -> None:

@@ -96,6 +96,13 @@ def rotation_text(origin: str, size: int, old: str, new: str) -> str:
     return f"{_ROTATION}\n{origin}\n{size}\n{old}\n{new}\n"
 
 
-def rotation_size(text: str) -> int:
-    """Return from how many leaves on a rotation holds."""
-    return int(text.split("\n")[2])
+def parse_rotation(text: str) -> tuple[str, int, str, str]:
+    """Return origin, size, old and new key of a rotation's text.
+
+    Raises:
+        Invalid: it is no rotation.
+    """
+    parts = text.split("\n")
+    if len(parts) != 6 or parts[0] != _ROTATION or not parts[2].isdigit() or parts[5]:
+        raise Invalid("this note does not introduce a key", hint="it has a title, origin, size, old and new key, one a line")
+    return parts[1], int(parts[2]), parts[3], parts[4]

@@ -6,18 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+LeafRow = tuple[int, int, bytes, bytes | None]
+"""One sealed event: its index, its number in the store, the hash that was sealed, its bytes (None once an archive alone holds them).
 
-@dataclass(frozen=True)
-class Leaf:
-    """One sealed event: its index, the hash that was sealed and its bytes; `data` is None once an archive alone holds it.
-
-    `event` is the event's number in the store.
-    """
-
-    index: int
-    event: int
-    hash: bytes
-    data: bytes | None
+A plain tuple, since a journal of millions is read at once.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,10 @@ class Archive:
 
 @dataclass(frozen=True)
 class Trusted:
-    """What is kept outside the database and trusted: the first key, witnesses, heads (notes by size), hashes of leaves in order."""
+    """What is kept outside the database and trusted; heads by size, leaves as their hashes one after the other."""
 
     key: str
+    rotations: Sequence[str] = ()
     witnesses: Sequence[str] = ()
     heads: Sequence[str] = ()
     leaves: bytes = b""
