@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from polyceph.bootstrap.declared import SystemClock, lake_address, usable_federation
+from polyceph.bootstrap.journal import PlatformJournal
 from polyceph.bootstrap.lakes import limited_lake
 from polyceph.bootstrap.processes import named_environment, passed_environment, storage_environment
 from polyceph.core.model.dataset import DatasetId, Zone
@@ -31,6 +32,7 @@ from polyceph.lake.lake import DomainLake
 from polyceph.lake.provision import provision_lake
 from polyceph.settings import PostgresAddress, Settings
 from polyceph.store.connection import connect, engine
+from polyceph.store.journal import PostgresJournal
 from polyceph.store.migrate import migrate
 from polyceph.store.queries import PostgresQueries
 from polyceph.store.secrets import domain_environment, role_passwords
@@ -52,6 +54,7 @@ class Platform:
     server: Server
     addresses: StoreAddresses
     engine: Engine
+    journal: PlatformJournal
     runs_seen: datetime | None = None
     """Up to which change of a run this process has recorded runs."""
 
@@ -183,13 +186,15 @@ def open_platform(settings: Settings) -> Platform:
         kept = federation_usecases.applied_consumption(queries.last_declaration(), usable.left_out)
         if kept:
             addresses = provision(server.admin, state / "secrets", domains=found.domains.keys() | kept.keys())
+        journal = PlatformJournal(settings, found, store, PostgresJournal(store))
+        journal.open(this_actor())
         federation_usecases.apply_federation(
             PostgresUnitOfWork(store), queries, found, actor=this_actor(), commit=commit, left_out=usable.left_out.keys()
         )
     except BaseException:
         server.stop()
         raise
-    return Platform(settings, found, usable.left_out, kept, server, addresses, store)
+    return Platform(settings, found, usable.left_out, kept, server, addresses, store, journal)
 
 
 def join_platform(settings: Settings) -> Platform:
@@ -207,7 +212,8 @@ def join_platform(settings: Settings) -> Platform:
     if kept:
         everybody = usable.federation.domains.keys() | kept.keys()
         addresses = known_addresses(server.admin, settings.state() / "secrets", domains=everybody)
-    return Platform(settings, usable.federation, usable.left_out, kept, server, addresses, store)
+    journal = PlatformJournal(settings, usable.federation, store, PostgresJournal(store))
+    return Platform(settings, usable.federation, usable.left_out, kept, server, addresses, store, journal)
 
 
 def _entered(server: Server) -> Server:

@@ -78,6 +78,10 @@ class SealedLog(Protocol):
         """Yield the leaves of a range in order, some thousands at a time; one that is missing is not among them."""
         ...
 
+    def edge(self, size: int) -> list[list[bytes]]:
+        """Return the right edge of the tree of the first `size` leaves, as `GrowingTree` takes it."""
+        ...
+
     def index_at(self, moment: datetime) -> int:
         """Return the index of the first leaf whose event is not before a moment; the size when all are."""
         ...

@@ -9,6 +9,7 @@ from datetime import date
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.place import Place
+from polyceph.core.model.verifier_key import WITNESS, parse_verifier_key
 from polyceph.core.policies.accountability import AccountabilityFacts, Accountable, somebody_answers
 from polyceph.core.policies.consumption import circles, consumed_exists, dataset_may_be_consumed, domains_form_no_circle, read_is_declared
 from polyceph.core.policies.contracts import dataset_has_contract, dataset_is_classified
@@ -18,6 +19,7 @@ from polyceph.core.policies.zones import ZONES
 from polyceph.declarations.facts import ContractFacts, DomainFacts, Member
 from polyceph.declarations.findings import Findings
 from polyceph.declarations.root import Root
+from polyceph.errors import Invalid
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def check_domain_people(facts: DomainFacts, root: Root, *, today: date, findings
             verdict = somebody_answers(AccountabilityFacts(subject, role, text.value, root.people, today, stand_in))
             found[role] = _told(verdict, text.place, declared=text.value, findings=findings)
     _check_contact(facts, root, findings=findings)
+    _check_witness(facts, findings=findings)
     return Ward(found["owner"], found["steward"])
 
 
@@ -72,6 +75,20 @@ def _check_contact(facts: DomainFacts, root: Root, *, findings: Findings) -> Non
             False, "contact", f"contact {contact.value!r} of domain {facts.name} is no channel of the federation", known, hint
         )
         findings.refuse(decision, contact.place, value=contact.value)
+
+
+def _check_witness(facts: DomainFacts, *, findings: Findings) -> None:
+    witness = facts.texts.get("witness")
+    if witness is None:
+        return
+    try:
+        key = parse_verifier_key(witness.value)
+    except Invalid as error:
+        findings.error(f"witness of domain {facts.name}: {error.message}", witness.place, value=witness.value, hint=error.hint)
+        return
+    if key.kind != WITNESS:
+        message = f"witness of domain {facts.name} is the key of a journal, not of a witness"
+        findings.error(message, witness.place, value=witness.value, hint="make one with polyceph journal witness")
 
 
 def check_contract_people(facts: DomainFacts, contract: ContractFacts, *, root: Root, today: date, findings: Findings) -> Ward:

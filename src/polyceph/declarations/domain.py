@@ -27,7 +27,7 @@ from polyceph.declarations.root import Root, check_title
 from polyceph.declarations.shapes import check_shape, check_value
 from polyceph.declarations.yaml_files import RawFile, parse, parse_one, read_bytes
 
-_TEXTS = ("name", "owner", "steward", "interim_owner", "contact")
+_TEXTS = ("name", "owner", "steward", "interim_owner", "contact", "witness")
 _ALMOST_COMPONENTS = ("defs.yml", "def.yaml", "component.yaml", "component.yml", "components.yaml")
 
 

@@ -98,7 +98,7 @@ class DomainFacts:
     is_whole: bool
     title: Mapping[str, str]
     texts: Mapping[str, Text]
-    """The single texts of domain.yaml by key: name, owner, steward, interim_owner, contact."""
+    """The single texts of domain.yaml by key: name, owner, steward, interim_owner, contact, witness."""
     sources: Mapping[str, Source]
     consumes: tuple[tuple[DatasetId, Place], ...]
     contracts: tuple[ContractFacts, ...]

@@ -55,6 +55,21 @@ class PersonForm(Form):
     left: date | None = Field(default=None, description="First day without this person; from then on somebody else must answer.")
 
 
+class HeadPlaceForm(Form):
+    """One place outside the database where signed heads of the journal go: exactly one of folder, git and mail."""
+
+    folder: str | None = Field(default=None, description="A folder on another disk or machine; relative to the federation's.")
+    git: str | None = Field(default=None, description="A clone of a git repository; it is committed and pushed.")
+    mail: str | None = Field(default=None, description="An address that heads are mailed to, such as the data protection officer's.")
+    every_hours: int = Field(default=24, ge=1, description="Least time between two mails.")
+
+
+class JournalForm(Form):
+    """Where the journal shows itself, so that nobody who owns the database can rewrite it unseen."""
+
+    kept_in: list[HeadPlaceForm] = Field(default_factory=list, description="Places outside the database that get signed heads.")
+
+
 class FederationForm(Form):
     """federation.yaml: what all domains share."""
 
@@ -68,6 +83,7 @@ class FederationForm(Form):
     people: dict[str, PersonForm] = Field(
         default_factory=dict, description="People who own, steward or stand in, by an id such as anne.dupont."
     )
+    journal: JournalForm = Field(default=JournalForm(), description="Where signed heads of the journal are kept outside the database.")
 
 
 class SourceForm(BaseModel):
@@ -87,6 +103,9 @@ class DomainForm(Form):
     steward: str = Field(description="Data steward: the id of the person who keeps description, quality and classification right.")
     interim_owner: str | None = Field(default=None, description="Id of the person who stands in when the owner has left.")
     contact: str = Field(description="Channel of federation.yaml where the domain is reached.")
+    witness: str | None = Field(
+        default=None, description="Verifier key by which this domain signs heads of the journal (polyceph journal witness prints it)."
+    )
     sources: dict[str, SourceForm] = Field(default_factory=dict, description="Where data comes from, by name.")
     consumes: list[str] = Field(
         default_factory=list,

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from polyceph.core.model.decision import Decision
-from polyceph.core.model.federation import Channel, Environment
+from polyceph.core.model.federation import Channel, Environment, HeadPlace
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
 from polyceph.core.policies.naming import name_is_allowed
@@ -23,6 +23,7 @@ from polyceph.declarations.yaml_files import parse_one, read_bytes
 FILE = "federation.yaml"
 STORAGE_SCHEMES = ("s3", "az")
 _PERSON = re.compile(r"^[a-z0-9]+([._-][a-z0-9]+)*$")
+_PLACES = ("folder", "git", "mail")
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 
 
@@ -37,6 +38,7 @@ class Root:
     environments: Mapping[str, Environment] | None = None
     channels: Mapping[str, Channel] | None = None
     people: Mapping[str, Person] | None = None
+    heads_kept_in: tuple[HeadPlace, ...] = ()
     place: Place = field(default_factory=lambda: Place(FILE))
     digest: str = ""
 
@@ -63,6 +65,7 @@ def read_root(folder: Path, findings: Findings) -> Root:
         environments=_environments(document, findings),
         channels=_channels(document),
         people=_people(document, findings),
+        heads_kept_in=_head_places(document, findings),
         place=document.place("name"),
         digest=raw.digest,
     )
@@ -117,6 +120,29 @@ def _channels(document: Document) -> dict[str, Channel]:
         if isinstance(entry, dict):
             found[name] = Channel(name, str(entry.get("kind")), str(entry.get("target_env")))
     return found
+
+
+def _head_places(document: Document, findings: Findings) -> tuple[HeadPlace, ...]:
+    journal = document.get("journal")
+    entries = journal.get("kept_in") if isinstance(journal, dict) else None
+    found = []
+    for number, item in enumerate(_list(entries)):
+        entry = _mapping(item)
+        named = [kind for kind in _PLACES if entry.get(kind)]
+        place = document.place("journal", "kept_in", number)
+        if len(named) != 1:
+            good, said = tuple(_PLACES), ", ".join(named) or "none"
+            decision = Decision(
+                False, "journal", f"a place for heads of the journal names one thing, here: {said}", good, "keep one of them"
+            )
+            findings.refuse(decision, place)
+            continue
+        target, hours = str(entry[named[0]]), entry.get("every_hours")
+        if named[0] == "mail" and not _EMAIL.fullmatch(target):
+            place = document.place("journal", "kept_in", number, "mail")
+            findings.error(f"mail {target!r} is no e-mail address", place, value=target, hint="write name@organisation.be")
+        found.append(HeadPlace(named[0], target, hours if isinstance(hours, int) else 24))
+    return tuple(found)
 
 
 def _people(document: Document, findings: Findings) -> dict[str, Person] | None:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from polyceph.core.journal_ports import SealedLog
 from polyceph.core.model.journal import KeptHead, LeafRow
-from polyceph.core.model.tree import consistency_proof, inclusion_proof
+from polyceph.core.model.tree import consistency_proof, inclusion_proof, leaf_hash
 from polyceph.errors import Invalid, Misconfigured, NotFound, Unavailable
 
 FORMAT = "polyceph-journal-bundle/v1"
@@ -113,6 +113,17 @@ def write_proofs(log: SealedLog, path: Path, indexes: Iterable[int], *, since: S
         return len(chosen)
 
     return _written(path, last.size, write)
+
+
+def hashes_of(path: Path) -> list[bytes]:
+    """Return the hashes of the leaves in a bundle of the whole journal, computed from the leaves where it holds them."""
+    found = []
+    with path.open("rb") as file:
+        for line in file:
+            if not line.startswith(b"{"):
+                sealed, _, data = line.rstrip(b"\n").partition(b" ")
+                found.append(leaf_hash(data) if data else bytes.fromhex(sealed.decode()))
+    return found
 
 
 def _written(path: Path, size: int, write: Callable[[_File], int]) -> Bundle:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from polyceph.core.model.head import TreeHead, parse_head, parse_note, parse_rotation
 from polyceph.core.model.journal import Trusted
+from polyceph.core.model.verifier_key import VerifierKey, parse_verifier_key
 from polyceph.errors import Invalid
-from polyceph.journal.keys import VerifierKey, parse_verifier_key
+from polyceph.journal.keys import has_signed
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class KeyChain:
         head = parse_head(note.text)
         if head.origin != self.origin:
             raise Invalid(f"the head of {head.size} events is of another journal: {head.origin}, not {self.origin}")
-        if not self.signer_of(head.size).has_signed(note):
+        if not has_signed(self.signer_of(head.size), note):
             raise Invalid(f"the head of {head.size} events is not signed by the journal's key {self.signer_of(head.size)}")
         return head
 
@@ -48,7 +49,7 @@ def key_chain(origin: str, trusted: str, rotations: Sequence[str]) -> KeyChain:
     for number, text in enumerate(rotations, start=1):
         note = parse_note(text)
         log, size, old, new = parse_rotation(note.text)
-        if (log, old) != (origin, str(current)) or not current.has_signed(note) or size < last:
+        if (log, old) != (origin, str(current)) or not has_signed(current, note) or size < last:
             raise Invalid(f"key {number} of the journal was not introduced by the key before it")
         chain.append((current, size))
         current, last = parse_verifier_key(new), size

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -15,69 +13,28 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 
 from polyceph.core.model.head import Note, Signature
+from polyceph.core.model.verifier_key import LOG, WITNESS, VerifierKey
 from polyceph.errors import Invalid, Misconfigured, NotFound
 
-_LOG, _WITNESS = b"\x01", b"\x04"
-"""Signature types of C2SP: Ed25519 over the note, cosignature/v1."""
 _NAME = re.compile(r"[^\s+]+")
 
 
-@dataclass(frozen=True)
-class VerifierKey:
-    """A public key with the name it signs under; `kind` is `log` or `witness`."""
-
-    name: str
-    kind: str
-    public: bytes
-
-    @property
-    def hash(self) -> bytes:
-        """Return the four bytes by which signature lines tell keys apart."""
-        return sha256(self.name.encode() + b"\n" + self._typed()).digest()[:4]
-
-    def __str__(self) -> str:
-        return f"{self.name}+{self.hash.hex()}+{base64.b64encode(self._typed()).decode()}"
-
-    def _typed(self) -> bytes:
-        return (_LOG if self.kind == "log" else _WITNESS) + self.public
-
-    def has_signed(self, note: Note) -> bool:
-        """Tell whether a signature of the note is this key's and holds."""
-        return any(self._holds(note.text, one) for one in note.signatures)
-
-    def _holds(self, text: str, signature: Signature) -> bool:
-        if signature.name != self.name or signature.blob[:4] != self.hash:
-            return False
-        message, made = text.encode(), signature.blob[4:]
-        if self.kind == "witness":
-            message, made = _cosigned(int.from_bytes(made[:8], "big"), text), made[8:]
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(made, message)
-        except InvalidSignature:
-            return False
-        return True
+def has_signed(key: VerifierKey, note: Note) -> bool:
+    """Tell whether a signature of the note is this key's and holds."""
+    return any(_holds(key, note.text, one) for one in note.signatures)
 
 
-def parse_verifier_key(text: str) -> VerifierKey:
-    """Return the key that a text says.
-
-    Raises:
-        Invalid: it is no verifier key of an Ed25519 key.
-    """
-    hint = "it looks like name+1a2b3c4d+AX9...= as polyceph journal key prints it"
-    parts = text.strip().split("+", 2)
-    if len(parts) != 3:
-        raise Invalid(f"{text.strip()!r} is not a verifier key", hint=hint)
+def _holds(key: VerifierKey, text: str, signature: Signature) -> bool:
+    if signature.name != key.name or signature.blob[:4] != key.hash:
+        return False
+    message, made = text.encode(), signature.blob[4:]
+    if key.kind == WITNESS:
+        message, made = _cosigned(int.from_bytes(made[:8], "big"), text), made[8:]
     try:
-        typed = base64.b64decode(parts[2], validate=True)
-    except ValueError as error:
-        raise Invalid(f"the key of {parts[0]} is not base64", hint=hint) from error
-    if len(typed) != 33 or typed[:1] not in (_LOG, _WITNESS):
-        raise Invalid(f"the key of {parts[0]} is not an Ed25519 key", hint=hint)
-    found = VerifierKey(parts[0], "log" if typed[:1] == _LOG else "witness", typed[1:])
-    if str(found) != text.strip():
-        raise Invalid(f"the key of {parts[0]} does not have the hash {parts[1]}", hint="copy it again: a letter was changed")
-    return found
+        Ed25519PublicKey.from_public_bytes(key.public).verify(made, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -95,7 +52,7 @@ class SigningKey:
 
     def sign(self, text: str, *, at: datetime | None = None) -> Signature:
         """Return a signature over a note's text; a witness signs with the time it saw it at."""
-        if self.kind == "log":
+        if self.kind == LOG:
             return Signature(self.name, self.verifier.hash + self._private.sign(text.encode()))
         if at is None:
             raise Misconfigured("a witness signs with a time")
@@ -143,7 +100,7 @@ def read_key(path: Path) -> SigningKey:
         private = load_pem_private_key(pem, password=None)
     except ValueError as error:
         raise Misconfigured(f"{path} holds no key", hint="restore it from a backup") from error
-    if not isinstance(private, Ed25519PrivateKey) or len(words) != 3 or words[1] not in ("log", "witness"):
+    if not isinstance(private, Ed25519PrivateKey) or len(words) != 3 or words[1] not in (LOG, WITNESS):
         raise Misconfigured(f"{path} holds no key of a journal or witness", hint="make one with polyceph journal witness")
     return SigningKey(words[2], words[1], private)
 

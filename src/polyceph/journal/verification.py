@@ -12,10 +12,11 @@ from hashlib import sha256
 from polyceph.core.journal_ports import SealedLog
 from polyceph.core.model.head import TreeHead, parse_note
 from polyceph.core.model.journal import LeafRow, Trusted, Verification
-from polyceph.core.model.tree import HASH_BYTES, GrowingTree
-from polyceph.errors import Invalid
+from polyceph.core.model.tree import HASH_BYTES, TILE, GrowingTree
+from polyceph.core.model.verifier_key import VerifierKey, parse_verifier_key
+from polyceph.errors import Invalid, NotFound
 from polyceph.journal.chain import KeyChain, key_chain
-from polyceph.journal.keys import VerifierKey, parse_verifier_key
+from polyceph.journal.keys import has_signed
 
 Heard = Callable[[int, int], None]
 """Told how many leaves are verified, and of how many."""
@@ -29,18 +30,25 @@ class _Bad(Exception):
         super().__init__(reason)
 
 
-def verify(log: SealedLog, trusted: Trusted, *, heard: Heard | None = None) -> Verification:
-    """Verify the whole journal and return what was found; nothing is raised for what is wrong with it.
+def verify(log: SealedLog, trusted: Trusted, *, since: int | None = None, heard: Heard | None = None) -> Verification:
+    """Verify the journal and return what was found; nothing is raised for what is wrong with it.
 
     Args:
         log: the journal in the store.
         trusted: what is kept outside: the first key, heads, perhaps hashes of leaves.
+        since: size of a head kept outside that is trusted: only what came after it is read. None: the whole journal.
         heard: told the progress.
+
+    Raises:
+        NotFound: no head of that size is kept outside.
     """
     size = log.size()
     found = Verification(True, 0, 0, size=size, unsealed=log.unsealed())
     try:
-        return _Walk(log, trusted, size, found).walk(heard)
+        walk = _Walk(log, trusted, size, found)
+        if since is not None:
+            walk.skip_to(since)
+        return walk.walk(heard)
     except _Bad as bad:
         return replace(found, ok=False, first_bad=bad.index, reason=bad.reason)
 
@@ -58,12 +66,23 @@ class _Walk:
             raise _Bad(None, error.message) from error
         self._leaves = trusted.leaves
         self._tree = GrowingTree()
-        self._good = 0
+        self._good = self._start = 0
         self._archived = max((one.size for one in log.archives()), default=0)
+
+    def skip_to(self, size: int) -> None:
+        """Start behind a head kept outside; the hashes in the store must give its root."""
+        head = self._outside.get(size)
+        if head is None:
+            good = ", ".join(map(str, sorted(self._outside))) or "none"
+            raise NotFound(f"no head of {size} events is kept outside", hint=f"heads kept there: {good}")
+        self._tree = GrowingTree(self._log.edge(size), covered=size & -TILE)
+        if self._tree.size != size or self._tree.root() != head.root:
+            raise _Bad(None, f"the first {size} events are not those of the head signed at {head.at:%Y-%m-%d %H:%M:%S} UTC")
+        self._good = self._start = size
 
     def walk(self, heard: Heard | None) -> Verification:
         heads, cosigned, last = 0, set[str](), None
-        for page in self._log.pages(0, self._size):
+        for page in self._log.pages(self._start, self._size):
             end = self._tree.size + len(page)
             self._check_page(page)
             kept = self._log.heads(self._tree.size, end)
@@ -78,7 +97,7 @@ class _Walk:
         archived = min(self._archived, self._size)
         return replace(
             self._found,
-            events=self._tree.size,
+            events=self._tree.size - self._start,
             heads=heads,
             archived=archived,
             last_head_at=last.at if last else None,
@@ -143,4 +162,4 @@ def _chain(log: SealedLog, trusted: Trusted) -> KeyChain:
 
 def _cosigners(text: str, witnesses: list[VerifierKey]) -> list[VerifierKey]:
     note = parse_note(text)
-    return [one for one in witnesses if one.has_signed(note)]
+    return [one for one in witnesses if has_signed(one, note)]

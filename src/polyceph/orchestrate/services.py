@@ -53,7 +53,7 @@ class Running:
 
     def record(self) -> None:
         """Record what happened since the last time; what cannot be recorded now is tried again at the next call."""
-        for step in (self.platform.record_snapshots, lambda: self.platform.record_runs(self.launcher)):
+        for step in (self.platform.record_snapshots, lambda: self.platform.record_runs(self.launcher), self.platform.journal.seal):
             try:
                 step()
             except PolycephError as error:

@@ -132,6 +132,11 @@ class PostgresJournal:
                 for first in range(start, end, _PAGE):
                     yield cursor.execute(_LEAVES, [origin, first, min(first + _PAGE, end)]).fetchall()
 
+    def edge(self, size: int) -> list[list[bytes]]:
+        """Return the right edge of the tree of the first `size` leaves, as `GrowingTree` takes it."""
+        with self._reading("the tree of the journal") as connection:
+            return _edge(connection, size)
+
     def index_at(self, moment: datetime) -> int:
         """Return the index of the first leaf whose event is not before a moment; the size when all are."""
         first = select(func.min(journal_leaf.c.index)).join(event, event.c.seq == journal_leaf.c.event).where(event.c.at >= moment)

@@ -67,7 +67,8 @@ class PostgresQueries:
     def events(self, wanted: EventFilter) -> tuple[JournalEntry, ...]:
         """Return events in the order of their numbers. Numbers are given before the commit: a lower one may still appear."""
         with self._reading("events") as connection:
-            return tuple(rows.journal_entry(row) for row in connection.execute(events_statement(wanted)))
+            found = tuple(rows.journal_entry(row) for row in connection.execute(events_statement(wanted)))
+        return found[::-1] if wanted.newest else found
 
     def _run(self, condition: ColumnElement[bool]) -> RunRecord | None:
         with self._reading("a run") as connection:
@@ -91,7 +92,7 @@ def last_digest_statement() -> Select[tuple[str]]:
 
 
 def events_statement(wanted: EventFilter) -> Select[tuple[object, ...]]:
-    """Return the SELECT of wanted events with their place in the tree, in the order of their numbers."""
+    """Return the SELECT of wanted events with their place in the tree, by number; the newest first when those are wanted."""
     body = event.c.body
     subject, decision = body["subject"], body["decision"]
     sides = (
@@ -109,7 +110,7 @@ def events_statement(wanted: EventFilter) -> Select[tuple[object, ...]]:
     if wanted.dataset is not None:
         conditions.append(_about(wanted.dataset))
     found = select(event, journal_leaf.c.index.label("leaf")).outerjoin(journal_leaf, journal_leaf.c.event == event.c.seq)
-    return found.where(*conditions).order_by(event.c.seq).limit(wanted.limit)
+    return found.where(*conditions).order_by(event.c.seq.desc() if wanted.newest else event.c.seq).limit(wanted.limit)
 
 
 def _about(dataset: str) -> ColumnElement[bool]:

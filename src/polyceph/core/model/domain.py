@@ -49,3 +49,5 @@ class Domain:
     consumes: tuple[DatasetId, ...] = ()
     contracts: Mapping[DatasetId, Contract] = field(default_factory=dict)
     datasets: Mapping[DatasetId, Dataset] = field(default_factory=dict)
+    witness: str | None = None
+    """Verifier key by which the domain signs heads of the journal."""

@@ -85,3 +85,5 @@ class EventFilter:
     until: datetime | None = None
     after: int | None = None
     limit: int = 1000
+    newest: bool = False
+    """Which the limit keeps: the newest instead of the oldest. The order is that of numbers either way."""

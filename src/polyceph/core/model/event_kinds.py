@@ -69,6 +69,7 @@ _ALL = (
     # the journal itself
     EventKind("journal.opened", "journal", "The journal began", "its origin and its first key"),
     EventKind("journal_key.rotated", "journal", "Heads are signed with a new key", "the old and the new key"),
+    EventKind("head.refused", "journal", "A place outside the database does not take a head of the journal", "the place"),
     EventKind("witness.accepted", "domain", "A domain's key became a witness of the journal", "the key"),
     EventKind("witness.removed", "domain", "A domain's key is a witness no more", "the key"),
     EventKind("journal.verified", "journal", "The journal was verified", "events, heads, the first bad event"),

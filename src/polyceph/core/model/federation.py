@@ -29,6 +29,16 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class HeadPlace:
+    """A place outside the database that gets signed heads of the journal: `kind` is folder, git or mail, `target` a path or address."""
+
+    kind: str
+    target: str
+    every_hours: int = 24
+    """Least time between two mails."""
+
+
+@dataclass(frozen=True)
 class Federation:
     """Everything declared in one federation folder, checked."""
 
@@ -43,5 +53,6 @@ class Federation:
     digest: str = ""
     """SHA-256 over the bytes of every declaration, hexadecimal."""
     links: Mapping[str, str] = field(default_factory=dict)
+    heads_kept_in: tuple[HeadPlace, ...] = ()
     warnings: tuple[Problem, ...] = ()
     """What does not stop the federation and still wants somebody's attention, sorted by file and line."""

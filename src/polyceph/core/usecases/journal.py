@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from polyceph.core.journal_ports import HeadSigner, SealedLog
-from polyceph.core.model.event import Actor, Event, EventFilter, JournalEntry
+from polyceph.core.model.event import Actor, ActorKind, Event, EventFilter, JournalEntry
 from polyceph.core.model.head import Note, TreeHead, parse_head, parse_note, rotation_text
 from polyceph.core.model.journal import Archive, JournalKey, KeptHead, Verification
 from polyceph.core.ports import Queries, UnitOfWork
 from polyceph.errors import Invalid, Misconfigured
 
 REVIEWED = "period.reviewed"
+_PLATFORM = Actor(ActorKind.SERVICE, "polyceph")
 
 
 def open_journal(uow: UnitOfWork, origin: str, key: str, *, actor: Actor) -> bool:
@@ -106,7 +107,7 @@ def record_verification(uow: UnitOfWork, origin: str, found: Verification, *, ac
 
 def record_reading(uow: UnitOfWork, origin: str, wanted: EventFilter, count: int, *, actor: Actor) -> None:
     """Keep that somebody looked at events: which were wanted, and how many there were."""
-    _record(uow, _event("journal.read", origin, actor=actor, after={"filter": _filter(wanted), "events": count}))
+    _record(uow, _event("journal.read", origin, actor=actor, after={"filter": filter_words(wanted), "events": count}))
 
 
 def record_export(uow: UnitOfWork, origin: str, what: Mapping[str, object], *, actor: Actor) -> None:
@@ -121,6 +122,20 @@ def archive(uow: UnitOfWork, origin: str, archived: Archive, *, actor: Actor) ->
         uow.archive_journal(archived)
         uow.record(_event("journal.archived", origin, actor=actor, after=after))
         uow.commit()
+
+
+def record_refusal(uow: UnitOfWork, origin: str, place: str, reason: str) -> None:
+    """Keep that a place outside the database does not take the journal's head, and why."""
+    event = Event(
+        _PLATFORM, "platform", "head.refused", "journal", origin, allowed=False, policy="journal", reason=reason, after={"place": place}
+    )
+    _record(uow, event)
+
+
+def filter_words(wanted: EventFilter) -> dict[str, object]:
+    """Return what a filter asks for, as an event keeps it."""
+    asked = {key: value for key, value in vars(wanted).items() if key not in ("limit", "newest", "after")}
+    return _given({key: value.isoformat() if isinstance(value, datetime) else value for key, value in asked.items()})
 
 
 def reviews(queries: Queries) -> tuple[JournalEntry, ...]:
@@ -148,8 +163,3 @@ def _event(
 
 def _given(values: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _filter(wanted: EventFilter) -> dict[str, object]:
-    shown = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in vars(wanted).items()}
-    return _given(shown)
