@@ -24,6 +24,7 @@ from polyceph.journal.keys import SigningKey, has_signed, make_key, read_key
 from polyceph.logs import log as logger
 from polyceph.settings import PostgresAddress, Settings
 from polyceph.store.archive import remove_archived
+from polyceph.store.connection import engine
 from polyceph.store.journal import PostgresJournal
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
@@ -213,8 +214,13 @@ class PlatformJournal:
         made = Archive(size, self.log.root_at(size), path.name, written.sha256)
         if root(bundle.hashes_of(path)) != made.root:
             raise Invalid(f"{path} does not hold what was sealed", hint="verify the journal: polyceph journal verify")
-        usecases.archive(self._work(), self.origin, made, actor=actor)
-        remove_archived(owner)
+        # Only the owner may: the application can neither say that something is archived nor remove it.
+        as_owner = engine(owner, pool_size=1)
+        try:
+            usecases.archive(PostgresUnitOfWork(as_owner), self.origin, made, actor=actor)
+            remove_archived(as_owner)
+        finally:
+            as_owner.dispose()
         return made
 
     def _work(self) -> PostgresUnitOfWork:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
-from polyceph.settings import PostgresAddress
-from polyceph.store.connection import engine, translated
+from polyceph.store.connection import translated
 
 _REMOVE = text("""
 DELETE FROM polyceph.event e USING polyceph.journal_leaf l
@@ -13,15 +12,11 @@ WHERE l.event = e.seq AND l.index < (SELECT max(a.size) FROM polyceph.journal_ar
 """)
 
 
-def remove_archived(owner: PostgresAddress) -> int:
+def remove_archived(owner: Engine) -> int:
     """Remove the events that an archive covers and return how many there were; hashes and tree stay.
 
     Args:
         owner: the store's database entered as its owner; the application may remove nothing.
     """
-    pool = engine(owner, pool_size=1)
-    try:
-        with translated("removing archived events"), pool.begin() as connection:
-            return connection.execute(_REMOVE).rowcount
-    finally:
-        pool.dispose()
+    with translated("removing archived events"), owner.begin() as connection:
+        return connection.execute(_REMOVE).rowcount
