@@ -22,8 +22,6 @@ _READING = "datasets are read with the roles of the lake alone: no door sees a r
 _PLATFORM = "starting and stopping do not write into the journal yet"
 _JOURNAL = "the journal is not sealed, read, exported or reviewed through polyceph yet"
 UNWRITTEN = {
-    "federation.refused": "what is refused is told to who asks, not to the journal yet",
-    "domain.refused": "what is refused is told to who asks, not to the journal yet",
     "run.refused": _RUNS,
     "dataset.read": _READING,
     "read.refused": _READING,

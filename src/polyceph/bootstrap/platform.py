@@ -25,6 +25,7 @@ from polyceph.core.model.federation import Federation
 from polyceph.core.ports import RunLauncher, RunOutcome, RunRequest
 from polyceph.core.usecases import evidence, runs
 from polyceph.core.usecases import federation as federation_usecases
+from polyceph.core.usecases.refusals import Refusal, refuse_declarations
 from polyceph.errors import NotFound
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake
@@ -164,7 +165,7 @@ class Platform:
 
 
 def open_platform(settings: Settings) -> Platform:
-    """Start or reach PostgreSQL, bring it up to date and apply the declarations.
+    """Start or reach PostgreSQL, bring it up to date, apply the declarations and record those that were refused.
 
     Raises:
         Invalid: the federation's own declarations are wrong (a broken domain is left out instead).
@@ -183,9 +184,10 @@ def open_platform(settings: Settings) -> Platform:
         kept = federation_usecases.applied_consumption(queries.last_declaration(), usable.left_out)
         if kept:
             addresses = provision(server.admin, state / "secrets", domains=found.domains.keys() | kept.keys())
-        federation_usecases.apply_federation(
-            PostgresUnitOfWork(store), queries, found, actor=this_actor(), commit=commit, left_out=usable.left_out.keys()
-        )
+        work, actor = PostgresUnitOfWork(store), this_actor()
+        for name, problems in usable.refused.items():
+            refuse_declarations(work, queries, Refusal(found.name, name, problems, commit), actor=actor)
+        federation_usecases.apply_federation(work, queries, found, actor=actor, commit=commit, left_out=usable.refused.keys())
     except BaseException:
         server.stop()
         raise
