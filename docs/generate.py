@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +16,6 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 DOCS = Path(__file__).resolve().parent
-SOURCE = DOCS.parent / "src" / "polyceph"
 REFERENCE = DOCS / "reference"
 HEAD = "<!-- Written by docs/generate.py from the code; change the code, then run `make docs`. -->\n"
 
@@ -108,10 +105,17 @@ def errors() -> str:
 
 
 def events() -> str:
-    """Return the page of the events that the code records."""
-    rows = sorted({(f"`{action}`", f"`{path}`") for path, action in _actions()})
+    """Return the page of the kinds of events that the journal may hold."""
+    from polyceph.core.model.event_kinds import KINDS
+
+    head = ("event", "about", "meaning", "keeps")
+    rows = [(f"`{kind.action}`", kind.subject, _cell(kind.meaning), _cell(kind.keeps)) for kind in KINDS.values()]
     out = ["# Events", "", "What the journal records, `noun.verb-past`. The role of the application can add events and change none.", ""]
-    return "\n".join(out + _table(("event", "recorded in"), rows))
+    out += [
+        "Every event says when, who, for whom, through which door and about what; *keeps* is what it tells besides, before and after.",
+        "",
+    ]
+    return "\n".join(out + _table(head, rows))
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -122,7 +126,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "errors.md": errors,
     "events.md": events,
 }
-_ACTION = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*")
 _KEYS = ("key", "meaning", "type", "default")
 _OFFICIAL = 20
 """A schema with more parts than this is a published standard, not ours to repeat."""
@@ -194,14 +197,6 @@ def _type(body: Mapping[str, Any]) -> str:
     if kind == "object" and isinstance(body.get("additionalProperties"), dict):
         return f"mapping to {_type(body['additionalProperties'])}"
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
-
-
-def _actions() -> Iterator[tuple[str, str]]:
-    """Yield module and action of every event. Use cases record events and nothing else does, and no other text looks like one."""
-    for path in sorted((SOURCE / "core" / "usecases").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _ACTION.fullmatch(node.value):
-                yield path.relative_to(SOURCE).as_posix(), node.value
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

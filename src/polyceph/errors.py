@@ -22,6 +22,8 @@ class Problem:
     value: str | None = None
     allowed: tuple[str, ...] = ()
     hint: str | None = None
+    rule: str | None = None
+    """Which rule says so, where it has a name."""
 
     def where(self) -> str:
         """Return `file:line:column` as far as it is known, or the place, or nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from ipaddress import ip_address
@@ -187,6 +188,18 @@ class Settings(BaseSettings):
     def state(self) -> Path:
         """Return the absolute folder that holds everything a running federation keeps on this machine."""
         return (self.home or self.federation / ".polyceph").resolve()
+
+    def shown(self) -> dict[str, str]:
+        """Return every setting that has a value by its variable; of a secret only that it is set."""
+        return dict(_shown(self, "POLYCEPH_"))
+
+
+def _shown(model: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in model:
+        if isinstance(value, BaseModel):
+            yield from _shown(value, f"{prefix}{name.upper()}__")
+        elif value is not None:
+            yield f"{prefix}{name.upper()}", "set" if isinstance(value, SecretStr) else str(value)
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from polyceph import plugins
 from polyceph.core.model.federation import Federation
 from polyceph.declarations.federation import ConnectorOptions, load_domain, load_federation
-from polyceph.errors import Invalid, Misconfigured, NotFound
+from polyceph.errors import Invalid, Misconfigured, NotFound, Problem
 from polyceph.settings import Databases, LakeAddress, PostgresAddress, Settings
 
 _ZONE = ZoneInfo("Europe/Brussels")
@@ -80,10 +80,15 @@ def domain_declarations(settings: Settings, name: str) -> Federation:
 
 @dataclass(frozen=True)
 class Usable:
-    """A federation without the domains whose declarations are wrong; `left_out` says why, by domain."""
+    """A federation without the domains whose declarations are wrong; `refused` says what is wrong, by domain."""
 
     federation: Federation
-    left_out: Mapping[str, str]
+    refused: Mapping[str, tuple[Problem, ...]]
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Return, by domain that is left out, why: one problem a line."""
+        return {name: "\n".join(str(one) for one in problems) for name, problems in self.refused.items()}
 
 
 def usable_federation(settings: Settings) -> Usable:
@@ -95,20 +100,20 @@ def usable_federation(settings: Settings) -> Usable:
     try:
         return Usable(checked_federation(settings), {})
     except Invalid as error:
-        reasons: dict[str, list[str]] = {}
+        refused: dict[str, list[Problem]] = {}
         for problem in error.problems:
             parts = (problem.file or "").split("/")
             if len(parts) < 3 or parts[0] != "domains":
                 raise
-            reasons.setdefault(parts[1], []).append(str(problem))
-        names = sorted(p.parent.name for p in (_folder(settings) / "domains").glob("*/domain.yaml") if p.parent.name not in reasons)
+            refused.setdefault(parts[1], []).append(problem)
+        names = sorted(p.parent.name for p in (_folder(settings) / "domains").glob("*/domain.yaml") if p.parent.name not in refused)
         if not names:
             raise
         each = [domain_declarations(settings, name) for name in names]
         merged = replace(
-            each[0], domains={name: one.domains[name] for name, one in zip(names, each, strict=True)}, digest=_joined(each, reasons)
+            each[0], domains={name: one.domains[name] for name, one in zip(names, each, strict=True)}, digest=_joined(each, refused)
         )
-        return Usable(merged, {name: "\n".join(lines) for name, lines in reasons.items()})
+        return Usable(merged, {name: tuple(problems) for name, problems in refused.items()})
 
 
 def _joined(parts: Sequence[Federation], left_out: Iterable[str]) -> str:

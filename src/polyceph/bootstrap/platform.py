@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,23 +18,25 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from polyceph.bootstrap.declared import SystemClock, lake_address, usable_federation
-from polyceph.bootstrap.journal import PlatformJournal
+from polyceph.bootstrap.journal import KEY_FILE, PlatformJournal
 from polyceph.bootstrap.lakes import limited_lake
 from polyceph.bootstrap.processes import named_environment, passed_environment, storage_environment
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import RunLauncher, RunOutcome, RunRequest
-from polyceph.core.usecases import evidence, runs
+from polyceph.core.usecases import evidence, platform_life, runs
 from polyceph.core.usecases import federation as federation_usecases
-from polyceph.errors import NotFound
+from polyceph.core.usecases.refusals import Refusal, refuse_declarations
+from polyceph.errors import Invalid, NotFound, PolycephError
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake
 from polyceph.lake.provision import provision_lake
+from polyceph.logs import log
 from polyceph.settings import PostgresAddress, Settings
 from polyceph.store.connection import connect, engine
 from polyceph.store.journal import PostgresJournal
-from polyceph.store.migrate import migrate
+from polyceph.store.migrate import migrate, newest_revision
 from polyceph.store.queries import PostgresQueries
 from polyceph.store.secrets import domain_environment, role_passwords
 from polyceph.store.server import Server, StoreAddresses, domain_role, joined_server, known_addresses, provision, running_server
@@ -64,9 +67,15 @@ class Platform:
         return self.addresses.dagster
 
     def close(self) -> None:
-        """Let go of the store and stop an embedded server."""
-        self.engine.dispose()
-        self.server.stop()
+        """Record the stop, seal the journal, let go of the store and stop an embedded server, whatever fails on the way."""
+        try:
+            platform_life.stop(PostgresUnitOfWork(self.engine), self.federation.name, actor=this_actor())
+            self.journal.seal(at_once=True)
+        except PolycephError as error:
+            log.warning("the stop could not be recorded: %s", error.message)
+        finally:
+            self.engine.dispose()
+            self.server.stop()
 
     def provision_lakes(self) -> None:
         """Make every domain's lake and let each domain read exactly what it declares to consume, or declared when it is left out."""
@@ -167,13 +176,17 @@ class Platform:
 
 
 def open_platform(settings: Settings) -> Platform:
-    """Start or reach PostgreSQL, bring it up to date and apply the declarations.
+    """Start or reach PostgreSQL, bring it up to date, apply the declarations and record those that were refused.
 
     Raises:
         Invalid: the federation's own declarations are wrong (a broken domain is left out instead).
         Unavailable: PostgreSQL does not answer.
     """
-    usable = usable_federation(settings)
+    try:
+        usable = usable_federation(settings)
+    except Invalid as error:
+        _record_refusal(settings, error)
+        raise
     found = usable.federation
     state = settings.state()
     state.mkdir(parents=True, exist_ok=True)
@@ -187,14 +200,41 @@ def open_platform(settings: Settings) -> Platform:
         if kept:
             addresses = provision(server.admin, state / "secrets", domains=found.domains.keys() | kept.keys())
         journal = PlatformJournal(settings, found, store, PostgresJournal(store))
-        journal.open(this_actor())
-        federation_usecases.apply_federation(
-            PostgresUnitOfWork(store), queries, found, actor=this_actor(), commit=commit, left_out=usable.left_out.keys()
-        )
+        work, actor = PostgresUnitOfWork(store), this_actor()
+        journal.open(actor)
+        platform_life.start(work, queries, _installation(settings, found.name), actor=actor)
+        for name, problems in usable.refused.items():
+            refuse_declarations(work, queries, Refusal(found.name, name, problems, commit), actor=actor)
+        federation_usecases.apply_federation(work, queries, found, actor=actor, commit=commit, left_out=usable.refused.keys())
     except BaseException:
         server.stop()
         raise
     return Platform(settings, found, usable.left_out, kept, server, addresses, store, journal)
+
+
+def _record_refusal(settings: Settings, error: Invalid) -> None:
+    """Record that the federation as a whole was refused, when there is a store to record it in; the refusal itself stands anyway."""
+    secrets = settings.state() / "secrets"
+    if not (secrets / KEY_FILE).exists():
+        return
+    try:
+        server = _entered(running_server(settings))
+        try:
+            store = engine(known_addresses(server.admin, secrets).app)
+            queries = PostgresQueries(store)
+            last = queries.last_declaration()
+            if last is not None and error.problems:
+                refusal = Refusal(str(last.content["federation"]), None, error.problems, code_commit(settings.federation))
+                refuse_declarations(PostgresUnitOfWork(store), queries, refusal, actor=this_actor())
+            store.dispose()
+        finally:
+            server.stop()
+    except PolycephError as failed:
+        log.warning("the refusal could not be recorded: %s", failed.message)
+
+
+def _installation(settings: Settings, federation: str) -> platform_life.Installation:
+    return platform_life.Installation(federation, version("polyceph"), newest_revision(), settings.shown())
 
 
 def join_platform(settings: Settings) -> Platform:

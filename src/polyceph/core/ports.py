@@ -302,6 +302,10 @@ class Queries(Protocol):
         """Return events in the order of their numbers."""
         ...
 
+    def last_event(self, action: str, subject_kind: str, subject_id: str) -> JournalEntry | None:
+        """Return the newest event of this action that happened to this subject, None when there is none."""
+        ...
+
 
 class RunLauncher(Protocol):
     """Starts pipelines of a domain and tells how they ended."""

@@ -57,4 +57,13 @@ def _order(problem: Problem) -> tuple[str, int, int]:
 
 def _problem(decision: Decision, place: Place, *, value: str | None) -> Problem:
     shown = value if value is None or len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…"
-    return Problem(decision.reason, place.file, place.line, place.column, value=shown, allowed=decision.good, hint=decision.hint)
+    return Problem(
+        decision.reason,
+        place.file,
+        place.line,
+        place.column,
+        value=shown,
+        allowed=decision.good,
+        hint=decision.hint,
+        rule=decision.policy,
+    )

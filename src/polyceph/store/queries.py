@@ -70,6 +70,13 @@ class PostgresQueries:
             found = tuple(rows.journal_entry(row) for row in connection.execute(events_statement(wanted)))
         return found[::-1] if wanted.newest else found
 
+    def last_event(self, action: str, subject_kind: str, subject_id: str) -> JournalEntry | None:
+        """Return the event of this action and subject that has the highest number, None when there is none."""
+        wanted = EventFilter(action=action, subject_kind=subject_kind, subject_id=subject_id, limit=1, newest=True)
+        with self._reading("the last event") as connection:
+            row = connection.execute(events_statement(wanted)).first()
+        return rows.journal_entry(row) if row else None
+
     def _run(self, condition: ColumnElement[bool]) -> RunRecord | None:
         with self._reading("a run") as connection:
             row = connection.execute(select(run_request).where(condition)).first()

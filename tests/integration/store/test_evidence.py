@@ -49,6 +49,9 @@ def test_a_domain_whose_declarations_cannot_be_read_is_not_removed(store: Engine
     event = queries.events(EventFilter(action="federation.applied"))[-1].event
     assert event.after is not None
     assert event.after["left_out"] == ["culture", "never_applied"]
+    assert event.after["changes"] == {"dataset.removed": 1, "domain.removed": 1}
+    assert all(one.event.correlation == {"commit": "c"} for one in queries.events(EventFilter(domain="culture")))
+    assert [one.event.action for one in queries.events(EventFilter(domain="culture"))] == ["domain.added", "dataset.added"]
     # Twice: what was kept must still be there for the next start with the mistake in place.
     apply_federation(work, queries, make_federation("education.raw.schools", digest="d3"), actor=ANNE, commit="c", left_out=["culture"])
     consumed = applied_consumption(queries.last_declaration(), ["culture", "never_applied"])

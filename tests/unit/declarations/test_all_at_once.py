@@ -63,6 +63,7 @@ def test_problems_are_facts_a_machine_can_read(tmp_path, connectors):
         "value": "bronse",
         "allowed": ["raw", "bronze", "silver", "gold", "output"],
         "hint": "did you mean bronze?",
+        "rule": "zone",
     }
 
 

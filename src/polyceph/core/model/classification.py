@@ -13,6 +13,11 @@ class Classification(StrEnum):
     CONFIDENTIAL = "confidential"
     SECRET = "secret"
 
+    @property
+    def rank(self) -> int:
+        """Return the place in that order, 0 for public: what has a higher one may be seen less freely."""
+        return list(Classification).index(self)
+
 
 class PersonalData(StrEnum):
     """Whether a column holds personal data (GDPR art. 4(1)) or a special category (art. 9)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EventKind:
-    """One kind of event: `action` is `noun.verb-past`, `subject` the kind of thing it happened to."""
+    """One kind of event: `action` is `noun.verb-past`, `subject` the kind of thing it happened to, or `this or that`."""
 
     action: str
     subject: str
@@ -19,34 +19,35 @@ class EventKind:
 
 _ALL = (
     # what is declared
-    EventKind("federation.applied", "federation", "Declarations were applied", "digests of all declarations, counts of changes"),
-    EventKind("federation.refused", "federation", "Declarations break rules and were not applied", "file, line and rule of each problem"),
-    EventKind("domain.added", "domain", "A domain was declared", "title, owner, steward, contact"),
+    EventKind("federation.applied", "federation", "Declarations were applied", "digests, number of differences by kind, domains left out"),
+    EventKind("federation.changed", "federation", "Name, title, languages, environments or channels changed", "the old and the new"),
+    EventKind("federation.refused", "federation", "Declarations break rules and were not applied", "digest of problems, the first 50"),
+    EventKind("domain.added", "domain", "A domain was declared", "title, owner, steward, interim owner, contact"),
     EventKind("domain.changed", "domain", "Title or contact of a domain changed", "the old and the new"),
     EventKind("domain.removed", "domain", "A domain is declared no more", "what it was"),
-    EventKind("domain.refused", "domain", "A domain's declarations break rules: it stays as it was", "file, line and rule of each problem"),
-    EventKind("person.added", "person", "Somebody who answers for data was declared"),
+    EventKind("domain.refused", "domain", "A domain's declarations break rules: it stays as it was", "digest of problems, the first 50"),
+    EventKind("person.added", "person", "Somebody who answers for data was declared", "the first day without her"),
     EventKind("person.changed", "person", "Somebody's departure was declared, moved or withdrawn", "the first day without her"),
-    EventKind("person.removed", "person", "Somebody is declared no more"),
-    EventKind("owner.changed", "dataset", "A dataset or domain has another data owner", "the old and the new owner"),
-    EventKind("steward.changed", "dataset", "A dataset or domain has another data steward", "the old and the new steward"),
+    EventKind("person.removed", "person", "Somebody is declared no more", "the first day without her"),
+    EventKind("owner.changed", "domain or dataset", "A domain or dataset has another data owner", "the old and the new owner"),
+    EventKind("steward.changed", "domain or dataset", "A domain or dataset has another data steward", "the old and the new steward"),
     EventKind("interim_owner.changed", "domain", "A domain has another interim owner", "the old and the new"),
     EventKind("source.added", "source", "A source was declared", "its connector and the digest of its options"),
     EventKind("source.changed", "source", "Connector or options of a source changed", "connector and digests of the options"),
     EventKind("source.removed", "source", "A source is declared no more", "what it was"),
-    EventKind("consumption.declared", "dataset", "A domain declares that it reads another's dataset", "the domain that reads"),
-    EventKind("consumption.withdrawn", "dataset", "A domain reads another's dataset no more", "the domain that read"),
-    EventKind("dataset.added", "dataset", "A dataset was declared", "owner, steward, classification"),
+    EventKind("consumption.declared", "dataset", "Another domain declares that it reads a dataset", "the domain that reads"),
+    EventKind("consumption.withdrawn", "dataset", "Another domain reads a dataset no more", "the domain that read"),
+    EventKind("dataset.added", "dataset", "A dataset was declared", "owner, steward, classification, contract, number of columns"),
     EventKind("dataset.removed", "dataset", "A dataset is declared no more", "what it was"),
-    EventKind("contract.added", "dataset", "A dataset got a contract", "version and digest"),
-    EventKind("contract.changed", "dataset", "Version or text of a contract changed", "versions and digests"),
-    EventKind("contract.removed", "dataset", "A dataset has no contract any more", "version and digest"),
-    EventKind("classification.raised", "dataset", "A dataset or column is classified higher", "the old and the new classification"),
-    EventKind("classification.lowered", "dataset", "A dataset or column is classified lower", "the old and the new classification"),
+    EventKind("contract.added", "dataset", "A dataset got a contract", "version, digest, status, number of columns"),
+    EventKind("contract.changed", "dataset", "Version, status or text of a contract changed", "versions, statuses, digests"),
+    EventKind("contract.removed", "dataset", "A dataset has no contract any more", "version, digest, status, number of columns"),
+    EventKind("classification.raised", "dataset", "A dataset or column is classified higher", "column; the old and the new"),
+    EventKind("classification.lowered", "dataset", "A dataset or column is classified lower", "column; the old and the new"),
     EventKind("column.added", "dataset", "A contract promises a new column", "the column"),
-    EventKind("column.changed", "dataset", "A contract promises a column otherwise", "type, required, unique, key: the old and the new"),
+    EventKind("column.changed", "dataset", "A contract promises a column otherwise", "type, required, unique, key, own classification"),
     EventKind("column.removed", "dataset", "A contract promises a column no more", "what it was"),
-    EventKind("personal_data.changed", "dataset", "A column is marked otherwise as to personal data", "the old and the new mark"),
+    EventKind("personal_data.changed", "dataset", "A column is marked otherwise as to personal data", "column; the old and the new mark"),
     # what ran and what it made
     EventKind("run.requested", "run", "Somebody or a schedule asked for a run", "datasets or job"),
     EventKind("run.refused", "run", "A run was asked for and refused", "what was asked for"),

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import fields
 from typing import Any
 
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, Event
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import AppliedDeclaration, FederationChange, Queries, UnitOfWork
+from polyceph.core.usecases.declared import content_of
+from polyceph.core.usecases.differences import Difference, differences
 
 
 def apply_federation(
     uow: UnitOfWork, queries: Queries, federation: Federation, *, actor: Actor, commit: str, left_out: Collection[str] = ()
 ) -> FederationChange | None:
-    """Apply declarations that differ from those applied last and record what changed; None when nothing differs.
+    """Apply declarations that differ from those applied last and record every difference; None when nothing differs.
 
-    Domains `left_out`, because their declarations cannot be read now, stay as they were applied last: a mistake removes nothing.
+    One event sums up, and each difference has its own. Domains `left_out`, because their declarations cannot be read now, stay as they
+    were applied last: a mistake removes nothing.
 
     Raises:
         Conflict: somebody else applied declarations at the same moment.
@@ -30,21 +33,35 @@ def apply_federation(
         content = content_of(federation)
         content["domains"] |= {name: one for name, one in applied_domains(last).items() if name in left_out}
         change = uow.apply_federation(federation, commit=commit, content=content, expected=expected, left_out=left_out)
-        news = {k: [str(x) for x in v] for k, v in (*_by_kind(change).items(), ("left_out", sorted(left_out))) if v}
-        uow.record(
-            Event(
-                actor=actor,
-                door="cli",
-                action="federation.applied",
-                subject_kind="federation",
-                subject_id=federation.name,
-                before={"digest": expected} if expected else None,
-                after={"digest": federation.digest, **news},
-                correlation={"commit": commit},
-            )
-        )
+        found = tuple(differences(last.content if last else None, content))
+        for one in (_summary(federation, found, expected=expected, left_out=left_out), *found):
+            uow.record(_event(one, actor=actor, commit=commit))
         uow.commit()
     return change
+
+
+def _summary(federation: Federation, found: Collection[Difference], *, expected: str | None, left_out: Collection[str]) -> Difference:
+    """Return the difference of the declarations as a whole: their digests, and how many differences there are of each kind."""
+    after: dict[str, object] = {"digest": federation.digest, "changes": dict(sorted(Counter(one.action for one in found).items()))}
+    if left_out:
+        after["left_out"] = sorted(left_out)
+    before = {"digest": expected} if expected else None
+    return Difference("federation.applied", "federation", federation.name, before=before, after=after)
+
+
+def _event(one: Difference, *, actor: Actor, commit: str) -> Event:
+    return Event(
+        actor=actor,
+        door="cli",
+        action=one.action,
+        subject_kind=one.subject_kind,
+        subject_id=one.subject_id,
+        domain=one.domain,
+        subject_version=one.subject_version,
+        before=one.before,
+        after=one.after,
+        correlation={"commit": commit},
+    )
 
 
 def applied_domains(last: AppliedDeclaration | None) -> Mapping[str, Any]:
@@ -62,27 +79,3 @@ def applied_consumption(last: AppliedDeclaration | None, domains: Collection[str
 def _dataset(text: str) -> DatasetId:
     domain, zone, name = text.split(".")
     return DatasetId(domain, Zone(zone), name)
-
-
-def content_of(federation: Federation) -> dict[str, Any]:
-    """Return what a reviewer needs of a federation: who answers for which dataset, under which contract, who reads what."""
-    return {
-        "federation": federation.name,
-        "domains": {
-            name: {
-                "owner": domain.owner,
-                "steward": domain.steward,
-                "interim_owner": domain.interim_owner,
-                "consumes": [str(d) for d in domain.consumes],
-                "datasets": {
-                    str(d.id): {"owner": d.owner, "steward": d.steward, "contract": d.contract.version if d.contract else None}
-                    for d in domain.datasets.values()
-                },
-            }
-            for name, domain in federation.domains.items()
-        },
-    }
-
-
-def _by_kind(change: FederationChange) -> dict[str, tuple[object, ...]]:
-    return {one.name: tuple(getattr(change, one.name)) for one in fields(change)}

@@ -1,0 +1,71 @@
+"""What is kept of a federation's declarations when they are applied: plain JSON, to be reviewed later and compared with what comes next."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from polyceph.core.model.contract import Column
+from polyceph.core.model.domain import Dataset, Domain, Source
+from polyceph.core.model.federation import Federation
+
+
+def content_of(federation: Federation) -> dict[str, Any]:
+    """Return what a reviewer needs of a federation: who answers for which dataset, under which contract, who reads what.
+
+    Texts, lists and mappings alone, as they come back from JSON. No secret and no address of a person is in it; options of sources are
+    there as a digest. A part may be added and never gets another meaning: what was stored without it is still read (`differences`).
+    """
+    return {
+        "federation": federation.name,
+        "title": dict(federation.title),
+        "languages": list(federation.languages),
+        "environments": {name: {"storage": one.storage} for name, one in federation.environments.items()},
+        "channels": {name: {"kind": one.kind, "target_env": one.target_env} for name, one in federation.channels.items()},
+        "people": {name: {"left": one.left.isoformat() if one.left else None} for name, one in federation.people.items()},
+        "domains": {name: _domain(one) for name, one in federation.domains.items()},
+    }
+
+
+def _domain(domain: Domain) -> dict[str, Any]:
+    return {
+        "title": dict(domain.title),
+        "owner": domain.owner,
+        "steward": domain.steward,
+        "interim_owner": domain.interim_owner,
+        "contact": domain.contact,
+        "sources": {name: _source(one) for name, one in domain.sources.items()},
+        "consumes": [str(one) for one in domain.consumes],
+        "datasets": {str(one.id): _dataset(one) for one in domain.datasets.values()},
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    options = json.dumps(source.options, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return {"connector": source.connector, "options_digest": hashlib.sha256(options.encode()).hexdigest()}
+
+
+def _dataset(dataset: Dataset) -> dict[str, Any]:
+    contract = dataset.contract
+    return {
+        "owner": dataset.owner,
+        "steward": dataset.steward,
+        "classification": contract.classification.value if contract else None,
+        "contract": contract.version if contract else None,
+        "contract_digest": contract.digest if contract else None,
+        "contract_status": contract.status if contract else None,
+        "columns": {one.name: _column(one) for one in contract.columns} if contract else {},
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {
+        "logical_type": column.logical_type,
+        "physical_type": column.physical_type,
+        "required": column.required,
+        "unique": column.unique,
+        "primary_key": column.primary_key,
+        "classification": column.classification.value if column.classification else None,
+        "personal_data": column.personal_data.value,
+    }
