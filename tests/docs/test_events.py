@@ -19,29 +19,13 @@ _ACTION = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*")
 
 _RUNS = "runs are asked for by whoever may start the platform: nothing refuses one yet"
 _READING = "datasets are read with the roles of the lake alone: no door sees a read yet"
-_PLATFORM = "starting and stopping do not write into the journal yet"
-_JOURNAL = "the journal is not sealed, read, exported or reviewed through polyceph yet"
+_JOURNAL = "being written"
 UNWRITTEN = {
     "run.refused": _RUNS,
     "dataset.read": _READING,
     "read.refused": _READING,
     "dataset.served": _READING,
-    "platform.started": _PLATFORM,
-    "platform.stopped": _PLATFORM,
-    "platform.upgraded": _PLATFORM,
-    "settings.changed": _PLATFORM,
-    "journal.opened": _JOURNAL,
-    "journal_key.rotated": _JOURNAL,
-    "witness.accepted": _JOURNAL,
-    "witness.removed": _JOURNAL,
-    "journal.verified": _JOURNAL,
-    "journal.read": _JOURNAL,
-    "journal.exported": _JOURNAL,
-    "journal.archived": _JOURNAL,
     "dossier.exported": _JOURNAL,
-    "period.reviewed": _JOURNAL,
-    "pseudonym.made": _JOURNAL,
-    "pseudonym.destroyed": _JOURNAL,
 }
 """Kinds that nothing records yet, with the reason. It only gets shorter: a kind that is recorded must not stand here."""
 

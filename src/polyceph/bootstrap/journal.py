@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from polyceph.core.model.journal import Archive, KeptHead, Trusted, Verification
 from polyceph.core.model.tree import root
 from polyceph.core.model.verifier_key import LOG, VerifierKey, parse_verifier_key
 from polyceph.core.usecases import journal as usecases
+from polyceph.core.usecases import pseudonyms
 from polyceph.errors import Conflict, Invalid, Misconfigured, NotFound, PolycephError
 from polyceph.journal import bundle, places, verification
 from polyceph.journal.keys import SigningKey, has_signed, make_key, read_key
@@ -26,9 +28,11 @@ from polyceph.settings import PostgresAddress, Settings
 from polyceph.store.archive import remove_archived
 from polyceph.store.connection import engine
 from polyceph.store.journal import PostgresJournal
+from polyceph.store.secrets import made_once
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 KEY_FILE = "journal.key"
+_PSEUDONYM_FILE = "pseudonyms.secret"
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class PlatformJournal:
                 self.refused.pop(name, None)
             except PolycephError as error:
                 level = logger.error if isinstance(error, Conflict) else logger.warning
-                if self.refused.get(name) != error.message:
+                if name not in self.refused:  # told once, until it takes heads again
                     level("the journal's head is not in %s: %s", name, error.message)
                     self._keep_refusal(name, error)
                 self.refused[name] = error.message
@@ -222,6 +226,18 @@ class PlatformJournal:
         finally:
             as_owner.dispose()
         return made
+
+    def pseudonym(self, identity: str, *, actor: Actor, purpose: str) -> str:
+        """Return what the journal calls a person the data is about; see `usecases.pseudonyms`."""
+        secret, key = bytes.fromhex(self._secret()), secrets.token_bytes(32)
+        return pseudonyms.pseudonym_of(self._work(), identity, secret=secret, fresh_key=key, actor=actor, purpose=purpose)
+
+    def forget(self, identity: str, *, actor: Actor, reason: str) -> str | None:
+        """Destroy the key of a person's pseudonym; return the pseudonym, None when she has none."""
+        return pseudonyms.destroy_pseudonym(self._work(), identity, secret=bytes.fromhex(self._secret()), actor=actor, reason=reason)
+
+    def _secret(self) -> str:
+        return made_once(self.settings.state() / "secrets" / _PSEUDONYM_FILE, lambda: secrets.token_hex(32)).get_secret_value()
 
     def _work(self) -> PostgresUnitOfWork:
         return PostgresUnitOfWork(self.engine)

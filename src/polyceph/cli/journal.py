@@ -271,6 +271,29 @@ def archive(
     render.as_json(done) if json else render.line(f"{to}: the first {made.size} events, SHA-256 {made.sha256}")
 
 
+@app.command()
+def pseudonym(
+    destroy: Annotated[str | None, typer.Option(help="Destroy the key for this reason: nobody can tell any more who it was.")] = None,
+    purpose: Annotated[str, typer.Option(help="Why it is looked up.")] = "request of the person",
+) -> None:
+    """Print what the journal calls a person the data is about. What identifies her is asked for and kept nowhere.
+
+    Example: polyceph journal pseudonym --destroy "request of 2026-11-24, article 17"
+    """
+    from polyceph.bootstrap.platform import this_actor
+    from polyceph.errors import NotFound
+
+    identity = typer.prompt("what identifies the person (national number as 11 digits, address in small letters)", hide_input=True)
+    journal = _platform().journal
+    if destroy is None:
+        render.line(journal.pseudonym(identity, actor=this_actor(), purpose=purpose))
+        return
+    found = journal.forget(identity, actor=this_actor(), reason=destroy)
+    if found is None:
+        raise NotFound("this person has no pseudonym", hint="see that it is written in the same form as when it was made")
+    render.line(f"the key of {found} is destroyed")
+
+
 def _platform() -> Any:
     from polyceph.bootstrap.platform import join_platform
     from polyceph.settings import load_settings

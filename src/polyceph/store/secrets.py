@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -34,6 +34,18 @@ def role_passwords(folder: Path, roles: Iterable[str]) -> Mapping[str, SecretStr
             known |= {role: secrets.token_urlsafe(_PASSWORD_BYTES) for role in missing}
             write_private(path, json.dumps(known, indent=1, sort_keys=True))
     return {role: SecretStr(known[role]) for role in wanted}
+
+
+def made_once(path: Path, make: Callable[[], str]) -> SecretStr:
+    """Return the secret of a private file, made when it is not there; two processes that ask at once get the same.
+
+    Raises:
+        Misconfigured: others than the owner may read it.
+    """
+    with locked(path.parent / "lock"):
+        if not path.exists():
+            write_private(path, make())
+        return SecretStr(read_private(path))
 
 
 def known_passwords(folder: Path) -> Mapping[str, SecretStr]:

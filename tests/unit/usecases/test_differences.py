@@ -93,7 +93,8 @@ def test_a_new_domain_is_added_with_all_that_is_in_it(content: Content) -> None:
     assert told(content, (("domains", "health"), health)) == [
         (
             "domain.added", "health", None,
-            {"title": {"en": "Education"}, "owner": "anne", "steward": "marc", "interim_owner": None, "contact": "stewards"},
+            {"title": {"en": "Education"}, "owner": "anne", "steward": "marc", "interim_owner": None, "contact": "stewards",
+             "witness": None},
         ),
         ("source.added", "health.register", None, health["sources"]["register"]),
         (
@@ -107,7 +108,8 @@ def test_a_domain_that_goes_takes_its_datasets_and_what_it_reads_with_it(content
     assert told(content, (CULTURE, ...)) == [
         (
             "domain.removed", "culture",
-            {"title": {"en": "Culture"}, "owner": "eva", "steward": "marc", "interim_owner": "anne", "contact": "stewards"}, None,
+            {"title": {"en": "Culture"}, "owner": "eva", "steward": "marc", "interim_owner": "anne", "contact": "stewards",
+             "witness": None}, None,
         ),
         ("consumption.withdrawn", "education.gold.pupils", {"consumer": "culture"}, None),
         (
@@ -125,6 +127,7 @@ def test_a_domain_that_goes_takes_its_datasets_and_what_it_reads_with_it(content
         ("owner", "eva", "owner.changed"),
         ("steward", "eva", "steward.changed"),
         ("interim_owner", "eva", "interim_owner.changed"),
+        ("witness", "education+880f0a04+BM6d", "witness.changed"),
     ],
 )
 def test_a_domain_changes(content: Content, fact: str, value: object, action: str) -> None:
@@ -339,6 +342,7 @@ def domains(name: str) -> st.SearchStrategy[Content]:
             "steward": NAMES,
             "interim_owner": st.none() | NAMES,
             "contact": NAMES,
+            "witness": NAMES,
             "sources": st.dictionaries(NAMES, st.fixed_dictionaries({"connector": NAMES, "options_digest": NAMES}), max_size=2),
             "consumes": st.lists(st.sampled_from(DATASETS), unique=True, max_size=2),
             "datasets": st.dictionaries(st.sampled_from([one for one in DATASETS if one.startswith(name)]), PROMISED | BARE),

@@ -8,7 +8,7 @@ from typing import Any
 
 from polyceph.core.model.contract import Column
 from polyceph.core.model.domain import Dataset, Domain, Source
-from polyceph.core.model.federation import Federation
+from polyceph.core.model.federation import Federation, HeadPlace
 
 
 def content_of(federation: Federation) -> dict[str, Any]:
@@ -23,9 +23,15 @@ def content_of(federation: Federation) -> dict[str, Any]:
         "languages": list(federation.languages),
         "environments": {name: {"storage": one.storage} for name, one in federation.environments.items()},
         "channels": {name: {"kind": one.kind, "target_env": one.target_env} for name, one in federation.channels.items()},
+        "heads_kept_in": [_place(one) for one in federation.heads_kept_in],
         "people": {name: {"left": one.left.isoformat() if one.left else None} for name, one in federation.people.items()},
         "domains": {name: _domain(one) for name, one in federation.domains.items()},
     }
+
+
+def _place(place: HeadPlace) -> dict[str, Any]:
+    target = place.target if place.kind != "mail" else hashlib.sha256(place.target.encode()).hexdigest()
+    return {"kind": place.kind, "target": target, "every_hours": place.every_hours}
 
 
 def _domain(domain: Domain) -> dict[str, Any]:
@@ -35,6 +41,7 @@ def _domain(domain: Domain) -> dict[str, Any]:
         "steward": domain.steward,
         "interim_owner": domain.interim_owner,
         "contact": domain.contact,
+        "witness": domain.witness,
         "sources": {name: _source(one) for name, one in domain.sources.items()},
         "consumes": [str(one) for one in domain.consumes],
         "datasets": {str(one.id): _dataset(one) for one in domain.datasets.values()},

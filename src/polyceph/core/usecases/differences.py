@@ -58,18 +58,19 @@ class _Kind:
     changes: Mapping[str, tuple[str, ...]]
 
 
-_FEDERATION = {"federation.changed": ("federation", "title", "languages", "environments", "channels")}
+_FEDERATION = {"federation.changed": ("federation", "title", "languages", "environments", "channels", "heads_kept_in")}
 _PERSON = _Kind("person.added", "person.removed", ("left",), {"person.changed": ("left",)})
 _SOURCE = _Kind("source.added", "source.removed", ("connector", "options_digest"), {"source.changed": ("connector", "options_digest")})
 _DOMAIN = _Kind(
     "domain.added",
     "domain.removed",
-    ("title", "owner", "steward", "interim_owner", "contact"),
+    ("title", "owner", "steward", "interim_owner", "contact", "witness"),
     {
         "domain.changed": ("title", "contact"),
         "owner.changed": ("owner",),
         "steward.changed": ("steward",),
         "interim_owner.changed": ("interim_owner",),
+        "witness.changed": ("witness",),
     },
 )
 _DATASET = _Kind(
