@@ -12,7 +12,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Engine, Row, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -20,7 +19,7 @@ from polyceph.core.model import tree
 from polyceph.core.model.head import Note, parse_note
 from polyceph.core.model.journal import Archive, JournalKey, KeptHead, LeafRow
 from polyceph.errors import Misconfigured
-from polyceph.store.connection import translated
+from polyceph.store.connection import driver_of, translated
 from polyceph.store.tables import (
     event,
     journal_archive,
@@ -128,7 +127,7 @@ class PostgresJournal:
         """Yield the leaves of a range in order, some thousands at a time; one that is missing is not among them."""
         with self._reading("the journal") as connection:
             origin = _origin(connection)
-            with _driver(connection).cursor(binary=True) as cursor:
+            with driver_of(connection).cursor(binary=True) as cursor:
                 for first in range(start, end, _PAGE):
                     yield cursor.execute(_LEAVES, [origin, first, min(first + _PAGE, end)]).fetchall()
 
@@ -223,19 +222,12 @@ def _nodes(connection: Connection, level: int, start: int, end: int) -> Sequence
 
 def _add_leaves(connection: Connection, size: int, events: Sequence[int], hashes: Sequence[bytes]) -> None:
     with (
-        _driver(connection).cursor() as cursor,
+        driver_of(connection).cursor() as cursor,
         cursor.copy("COPY polyceph.journal_leaf (index, event, hash) FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.set_types(["int8", "int8", "bytea"])
         for index, (event, one) in enumerate(zip(events, hashes, strict=True), start=size):
             copy.write_row((index, event, one))
-
-
-def _driver(connection: Connection) -> psycopg.Connection[Any]:
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, psycopg.Connection):
-        raise Misconfigured("the store is not entered through psycopg")
-    return driver
 
 
 def _kept_head(rows: Sequence[Row[Any]]) -> KeptHead:

@@ -26,10 +26,10 @@ def event_is_fit(event: Event) -> Decision:
     if unknown := sorted(set(event.correlation) - CORRELATIONS):
         good = tuple(sorted(CORRELATIONS))
         return Decision(False, _POLICY, f"it is tied to {', '.join(unknown)}", good, f"an event is tied to {', '.join(good)}")
-    texts = (event.subject_id, event.reason, event.purpose, *_texts(event.before), *_texts(event.after))
-    for text in texts:
-        if text and (found := _identity(text)):
-            return Decision(False, _POLICY, f"it holds what looks like {found}", hint="name the person by a pseudonym")
+    texts = [one for one in (event.subject_id, event.reason, event.purpose, *_texts(event.before), *_texts(event.after)) if one]
+    # One search in all of them: an event costs its writer microseconds.
+    if found := _identity("\n".join(texts)):
+        return Decision(False, _POLICY, f"it holds what looks like {found}", hint="name the person by a pseudonym")
     return Decision(True, _POLICY, "it is of a known kind and names nobody the data is about")
 
 
