@@ -17,11 +17,9 @@ CATALOGUE = SOURCE / "core" / "model" / "event_kinds.py"
 PAGE = (ROOT / "docs" / "reference" / "events.md").read_text(encoding="utf-8")
 _ACTION = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*")
 
-_RUNS = "runs are asked for by whoever may start the platform: nothing refuses one yet"
 _READING = "datasets are read with the roles of the lake alone: no door sees a read yet"
 _JOURNAL = "being written"
 UNWRITTEN = {
-    "run.refused": _RUNS,
     "dataset.read": _READING,
     "read.refused": _READING,
     "dataset.served": _READING,

@@ -6,7 +6,7 @@ import getpass
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -145,6 +145,10 @@ class Platform:
         request = RunRequest(uuid4().hex, domain, this_actor(), datasets)
         runs.request_run(PostgresUnitOfWork(self.engine), request)
         return request.request
+
+    def refuse_run(self, asked: Sequence[str], error: PolycephError) -> None:
+        """Keep that a run was asked for and refused, and why."""
+        runs.refuse_run(PostgresUnitOfWork(self.engine), uuid4().hex, asked, error.message, actor=this_actor())
 
     def launch_run(self, request: str, run: str) -> None:
         """Keep which run answers a request."""

@@ -120,15 +120,20 @@ def run(
 
     Example: polyceph run education
     """
-    from polyceph.bootstrap.declared import usable_federation
     from polyceph.bootstrap.platform import join_platform
+    from polyceph.errors import PolycephError
     from polyceph.orchestrate import runs, services
     from polyceph.settings import load_settings
 
     settings = load_settings()
     launcher = services.launcher_of(settings)
-    plan = runs.plan(usable_federation(settings).federation, tuple(what or ()))
-    outcomes = run_plan(join_platform(settings), launcher, plan)
+    platform = join_platform(settings)
+    try:
+        plan = runs.plan(platform.federation, tuple(what or ()))
+    except PolycephError as error:
+        platform.refuse_run(what or (), error)
+        raise
+    outcomes = run_plan(platform, launcher, plan)
     if json:
         render.as_json({"runs": [vars(o) for o in outcomes]})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from polyceph.core.model.event import Actor, ActorKind, Event
@@ -26,6 +27,14 @@ def request_run(uow: UnitOfWork, request: RunRequest, *, door: str = "cli", run:
         if uow.record_run_request(request, run=run):
             what = [str(d) for d in request.datasets] or [request.job or "everything"]
             uow.record(_event(request, "run.requested", actor=request.actor, door=door, run=run, after={"datasets": what}))
+        uow.commit()
+
+
+def refuse_run(uow: UnitOfWork, request: str, asked: Sequence[str], reason: str, *, actor: Actor, door: str = "cli") -> None:
+    """Record that a run was asked for and refused before it became a request: what was asked for, and why not."""
+    with uow:
+        what = {"asked": list(asked)}
+        uow.record(Event(actor, door, "run.refused", "run", request, allowed=False, policy="declarations", reason=reason, after=what))
         uow.commit()
 
 

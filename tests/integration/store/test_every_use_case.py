@@ -1,0 +1,286 @@
+"""Completeness: every use case leaves exactly the events it should, when it succeeds, when it refuses and when it crashes on the way.
+
+A use case that is not in the list fails the test, and so does an event that is missing or was not expected.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+sys.path.insert(0, str(Path(__file__).parent))
+from journals import ANNE, opened
+
+from polyceph.bootstrap.journal import PlatformJournal, Signer
+from polyceph.core import usecases
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.event import EventFilter
+from polyceph.core.model.federation import Federation
+from polyceph.core.model.journal import Archive, Verification
+from polyceph.core.ports import RunOutcome, RunRequest, SeenRun, SnapshotRecord
+from polyceph.core.usecases import evidence, journal, platform_life, pseudonyms, refusals, runs
+from polyceph.core.usecases import federation as declared
+from polyceph.errors import Conflict, Invalid, NotFound, PolycephError, Problem
+from polyceph.journal.keys import make_key
+from polyceph.settings import PostgresAddress
+from polyceph.store.connection import engine
+from polyceph.store.queries import PostgresQueries
+from polyceph.store.unit_of_work import PostgresUnitOfWork
+
+NOW = datetime.now(UTC)
+KEY = b"k" * 32
+
+
+@dataclass
+class World:
+    """A store with a federation of one domain applied, its journal open and sealed, and a run asked for."""
+
+    store: Engine
+    owner: Engine
+    journal: PlatformJournal
+    make: Callable[..., Federation]
+    folder: Path
+    work: PostgresUnitOfWork = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.work = PostgresUnitOfWork(self.store)
+
+    @property
+    def queries(self) -> PostgresQueries:
+        return PostgresQueries(self.store)
+
+    def as_owner(self) -> None:
+        self.work = type(self.work)(self.owner)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is done, the events it must leave, and the error it must end with."""
+
+    act: Callable[[World], object]
+    events: tuple[str, ...]
+    error: type[PolycephError] | None = None
+
+
+ASKED = RunRequest("q1", "education", ANNE, (DatasetId("education", Zone.RAW, "schools"),))
+SNAPSHOT = SnapshotRecord("education", 1, NOW, "domain_education", "load", {"run": "r1"})
+WRONG = Problem("owner is missing", file="domains/culture/domain.yaml", line=3, column=1, rule="owner")
+INSTALLED = platform_life.Installation("demo", "1.0", "0002", {"POLYCEPH_ENVIRONMENT": "dev"})
+
+
+def apply(world: World, *datasets: str, **changes: Any) -> object:
+    return declared.apply_federation(world.work, world.queries, world.make(*datasets, **changes), actor=ANNE, commit="c2")
+
+
+def apply_over_somebody(world: World) -> object:
+    stale = replace(world.queries.last_declaration(), digest="stale")  # type: ignore[type-var]
+    queries = PostgresQueries(world.store)
+    queries.last_declaration = lambda: stale  # type: ignore[method-assign]
+    return declared.apply_federation(world.work, queries, world.make("education.raw.schools", digest="d9"), actor=ANNE, commit="c2")
+
+
+def rotate(world: World) -> object:
+    new = Signer(make_key(world.folder / "new.key", world.journal.origin, "log"))
+    return journal.rotate_key(world.work, world.journal.log, world.journal.signer(), new, actor=ANNE)
+
+
+def rotate_unsealed(world: World) -> object:
+    runs.finish_run(PostgresUnitOfWork(world.store), ASKED, RunOutcome("r1", "education", "SUCCESS", 1.0), actor=ANNE)
+    world.journal.log.seal()
+    return rotate(world)
+
+
+def archive(world: World) -> object:
+    world.as_owner()
+    return journal.archive(world.work, world.journal.origin, Archive(1, KEY, "old.bundle", "0" * 64), actor=ANNE)
+
+
+def review(world: World, days: int) -> object:
+    return journal.review_period(world.work, world.journal.log, NOW, NOW + timedelta(days=days), actor=ANNE)
+
+
+def forget(world: World, identity: str) -> object:
+    return pseudonyms.destroy_pseudonym(world.work, identity, secret=KEY, actor=ANNE, reason="article 17")
+
+
+class Launcher:
+    """A launcher that knows one run which a schedule asked for, and one that has ended."""
+
+    def updated_runs(self, since: datetime | None) -> tuple[SeenRun, ...]:
+        return (SeenRun("r7", "education", NOW, {"dagster/schedule_name": "nightly"}),)
+
+    def outcome(self, run: str) -> RunOutcome | None:
+        return RunOutcome(run, "education", "SUCCESS", 1.0)
+
+
+ADDED = ("federation.applied", "dataset.added", "dataset.removed")
+CASES: dict[str, list[Case]] = {
+    "evidence.record_snapshots": [
+        Case(lambda w: evidence.record_snapshots(w.work, [SNAPSHOT]), ("snapshot.committed",)),
+        Case(lambda w: evidence.record_snapshots(w.work, []), ()),
+        Case(lambda w: evidence.record_snapshots(w.work, [replace(SNAPSHOT, domain="nobody")]), (), NotFound),
+    ],
+    "federation.apply_federation": [
+        Case(lambda w: apply(w, "education.raw.pupils", digest="d2"), ADDED),
+        Case(lambda w: apply(w, "education.raw.schools"), ()),
+        Case(
+            lambda w: apply(w, "education.raw.schools", digest="d2", owner="eva.simon"),
+            ("federation.applied", "owner.changed", "owner.changed"),
+        ),
+        Case(apply_over_somebody, (), Conflict),
+    ],
+    "refusals.refuse_declarations": [
+        Case(
+            lambda w: refusals.refuse_declarations(w.work, w.queries, refusals.Refusal("demo", "culture", (WRONG,), "c"), actor=ANNE),
+            ("domain.refused",),
+        ),
+        Case(
+            lambda w: refusals.refuse_declarations(w.work, w.queries, refusals.Refusal("demo", None, (WRONG,), "c"), actor=ANNE),
+            ("federation.refused",),
+        ),
+    ],
+    "runs.request_run": [
+        Case(lambda w: runs.request_run(w.work, replace(ASKED, request="q2")), ("run.requested",)),
+        Case(lambda w: runs.request_run(w.work, ASKED), ()),
+        Case(lambda w: runs.request_run(w.work, replace(ASKED, request="q2", domain="nobody")), (), NotFound),
+    ],
+    "runs.refuse_run": [
+        Case(lambda w: runs.refuse_run(w.work, "q2", ["nobody"], "domain 'nobody' is not declared", actor=ANNE), ("run.refused",))
+    ],
+    "runs.launch_run": [
+        Case(lambda w: runs.launch_run(w.work, ASKED, "r1", actor=ANNE), ("run.launched",)),
+        Case(lambda w: runs.launch_run(w.work, replace(ASKED, request="q9"), "r1", actor=ANNE), (), NotFound),
+    ],
+    "runs.finish_run": [
+        Case(
+            lambda w: runs.finish_run(w.work, ASKED, RunOutcome("r1", "education", "FAILURE", 2.0, error="boom"), actor=ANNE),
+            ("run.finished",),
+        ),
+        Case(lambda w: runs.finish_run(w.work, ASKED, RunOutcome("r1", "education", "LOST", 2.0), actor=ANNE), (), Invalid),
+    ],
+    "runs.record_runs": [
+        Case(lambda w: runs.record_runs(w.work, w.queries, Launcher(), since=None, now=NOW), ("run.requested", "run.finished")),  # type: ignore[arg-type]
+    ],
+    "journal.open_journal": [Case(lambda w: journal.open_journal(w.work, "other", "key", actor=ANNE), ())],
+    "journal.rotate_key": [Case(rotate, ("journal_key.rotated",)), Case(rotate_unsealed, ("run.finished",), Invalid)],
+    "journal.review_period": [Case(lambda w: review(w, 1), ("period.reviewed",)), Case(lambda w: review(w, -1), (), Invalid)],
+    "journal.record_verification": [
+        Case(lambda w: journal.record_verification(w.work, w.journal.origin, Verification(True, 1, 1), actor=ANNE), ("journal.verified",)),
+        Case(
+            lambda w: journal.record_verification(w.work, w.journal.origin, Verification(False, 0, 0, 7, "bad"), actor=ANNE),
+            ("journal.verified",),
+        ),
+    ],
+    "journal.record_reading": [
+        Case(lambda w: journal.record_reading(w.work, w.journal.origin, EventFilter(), 3, actor=ANNE), ("journal.read",))
+    ],
+    "journal.record_export": [
+        Case(lambda w: journal.record_export(w.work, w.journal.origin, {"events": 3}, actor=ANNE), ("journal.exported",))
+    ],
+    "journal.record_refusal": [
+        Case(lambda w: journal.record_refusal(w.work, w.journal.origin, "folder x", "it was altered"), ("head.refused",))
+    ],
+    "journal.archive": [
+        Case(archive, ("journal.archived",)),
+        Case(lambda w: journal.archive(w.work, w.journal.origin, Archive(1, KEY, "x", "0" * 64), actor=ANNE), (), PolycephError),
+    ],
+    "pseudonyms.pseudonym_of": [
+        Case(
+            lambda w: pseudonyms.pseudonym_of(w.work, "x", secret=KEY, fresh_key=KEY, actor=ANNE, purpose="a request"), ("pseudonym.made",)
+        ),
+    ],
+    "pseudonyms.destroy_pseudonym": [
+        Case(lambda w: forget(w, "known"), ("pseudonym.destroyed",)),
+        Case(lambda w: forget(w, "unknown"), ()),
+    ],
+    "platform_life.start": [
+        Case(lambda w: platform_life.start(w.work, w.queries, replace(INSTALLED, federation="new"), actor=ANNE), ("platform.started",)),
+        Case(lambda w: platform_life.start(w.work, w.queries, INSTALLED, actor=ANNE), ("platform.started",)),
+        Case(
+            lambda w: platform_life.start(w.work, w.queries, replace(INSTALLED, release="1.1"), actor=ANNE),
+            ("platform.started", "platform.upgraded"),
+        ),
+        Case(
+            lambda w: platform_life.start(w.work, w.queries, replace(INSTALLED, settings={}), actor=ANNE),
+            ("platform.started", "settings.changed"),
+        ),
+    ],
+    "platform_life.stop": [Case(lambda w: platform_life.stop(w.work, "demo", actor=ANNE), ("platform.stopped",))],
+}
+
+
+@pytest.fixture
+def world(store: Engine, store_owner: PostgresAddress, tmp_path: Path, make_federation: Callable[..., Federation]) -> Any:
+    federation = make_federation("education.raw.schools")
+    owner = engine(store_owner, pool_size=1)
+    made = World(store, owner, opened(store, tmp_path, federation), make_federation, tmp_path)
+    declared.apply_federation(made.work, made.queries, federation, actor=ANNE, commit="c1")
+    runs.request_run(made.work, ASKED)
+    platform_life.start(made.work, made.queries, INSTALLED, actor=ANNE)
+    pseudonyms.pseudonym_of(made.work, "known", secret=KEY, fresh_key=KEY, actor=ANNE, purpose="a request")
+    made.journal.seal(at_once=True)
+    yield made
+    owner.dispose()
+
+
+def use_cases() -> set[str]:
+    """Return every public function of the use cases that is given a unit of work."""
+    found = set()
+    for info in pkgutil.iter_modules(usecases.__path__):
+        module = importlib.import_module(f"polyceph.core.usecases.{info.name}")
+        for name, one in inspect.getmembers(module, inspect.isfunction):
+            if one.__module__ == module.__name__ and not name.startswith("_") and "uow" in inspect.signature(one).parameters:
+                found.add(f"{info.name}.{name}")
+    return found
+
+
+def actions(world: World) -> list[str]:
+    return [one.event.action for one in world.queries.events(EventFilter(limit=10_000))]
+
+
+def test_every_use_case_is_listed() -> None:
+    assert set(CASES) == use_cases()
+
+
+@pytest.mark.parametrize(("name", "number"), [(name, number) for name, cases in CASES.items() for number in range(len(cases))])
+def test_a_use_case_leaves_exactly_its_events(world: World, name: str, number: int) -> None:
+    case, before = CASES[name][number], actions(world)
+    if case.error is None:
+        case.act(world)
+    else:
+        with pytest.raises(case.error):
+            case.act(world)
+    assert actions(world)[len(before) :] == list(case.events)
+    assert actions(world)[: len(before)] == before
+
+
+class Crashing(PostgresUnitOfWork):
+    """A unit of work whose process dies just before the commit."""
+
+    def commit(self) -> None:
+        raise SystemExit("killed")
+
+
+@pytest.mark.parametrize("name", [name for name, cases in CASES.items() if cases[0].events])
+def test_a_use_case_that_crashes_leaves_nothing(world: World, name: str) -> None:
+    before = actions(world), state(world)
+    world.work = Crashing(world.store)
+    with pytest.raises(SystemExit):
+        CASES[name][0].act(world)
+    assert (actions(world), state(world)) == before
+
+
+def state(world: World) -> dict[str, int]:
+    tables = ("declaration", "domain", "dataset", "run_request", "snapshot", "journal_key", "journal_archive", "pseudonym")
+    with world.store.begin() as connection:
+        return {table: connection.exec_driver_sql(f"SELECT count(*) FROM polyceph.{table}").scalar_one() for table in tables}
