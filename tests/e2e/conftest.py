@@ -45,11 +45,12 @@ def folder() -> Iterator[Path]:
 def polyceph(folder: Path) -> Iterator[Command]:
     """Return a function that runs the command `polyceph` on the federation in `folder`; what it started is stopped at the end."""
 
-    def run(*arguments: str, seconds: float = 280, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, seconds: float = 280, given: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "polyceph.cli", "--federation", str(folder), *arguments],
             capture_output=True,
             text=True,
+            input=given,
             timeout=seconds,
             env={**os.environ, "POLYCEPH_WEB__PORT": "0", **environment},
         )
