@@ -65,8 +65,8 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(folder: Path, polyceph: Command) -> Iterator[Walk]:
-    yield Walk(folder, polyceph)
+def walk(folder: Path, polyceph: Command) -> Walk:
+    return Walk(folder, polyceph)
 
 
 def commands(command: click.Command, path: str = "") -> Iterator[str]:
