@@ -54,7 +54,7 @@ def shoot(target: Target, kills: int, *, seed: int = 7, tell: Callable[[str], No
 
     Half are killed at any point of a load, half between the file in its place and just after the commit.
     """
-    start, tally, randomness = time.monotonic(), Tally(), random.Random(seed)  # noqa: S311 -- a seed repeats the shots
+    start, tally, randomness = time.monotonic(), Tally(), random.Random(seed)
     prey: list[Prey] = [Batches(target), Following(target)]
     with target.open() as reader:
         durations = [_first_loads(one, reader) for one in prey]

@@ -77,7 +77,7 @@ def test_a_lake_in_a_bucket_loads_transforms_serves_and_is_kept(
     big = remote.load(Delivery("k2", Pushdown(lambda _: select), originals=(original,)), promise, commit)
     assert big.bytes > 4_000_000
     large = tmp_path / "large.bin"
-    large.write_bytes(random.Random(7).randbytes(30_000_000))  # noqa: S311 -- bytes that do not compress
+    large.write_bytes(random.Random(7).randbytes(30_000_000))
     taken = Original(large, "large.bin", hashlib.sha256(large.read_bytes()).hexdigest())
     remote.load(Delivery("k3", pa.table({"id": [3], "name": ["c"]}), originals=(taken,)), promise, commit)
     stored = bucket[1].get_object(Bucket="lakes", Key=f"dev/vesdre/_originals/{taken.sha256[:2]}/{taken.sha256}")  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ def test_every_national_number_has_a_valid_checksum(birth_date: date, serial: in
 
 
 def test_people_born_on_one_day_have_different_numbers_that_tell_their_sex() -> None:
-    people = People(Random(1))  # noqa: S311  no secret hangs on it
+    people = People(Random(1))
     day = date(2015, 3, 9)
     born = [people.one(day, day) for _ in range(60)]
     assert len({person.national_number for person in born}) == 60
@@ -38,6 +38,6 @@ def test_people_born_on_one_day_have_different_numbers_that_tell_their_sex() -> 
 
 
 def test_serials_are_so_high_that_nobody_real_has_them() -> None:
-    people = People(Random(1))  # noqa: S311  no secret hangs on it
+    people = People(Random(1))
     numbers = [people.one(date(2008, 1, 1), date(2021, 12, 31)).national_number for _ in range(5000)]
     assert min(int(number[9:12]) for number in numbers) > 950
