@@ -17,12 +17,8 @@ CATALOGUE = SOURCE / "core" / "model" / "event_kinds.py"
 PAGE = (ROOT / "docs" / "reference" / "events.md").read_text(encoding="utf-8")
 _ACTION = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*")
 
-_READING = "datasets are read with the roles of the lake alone: no door sees a read yet"
 _JOURNAL = "being written"
 UNWRITTEN = {
-    "dataset.read": _READING,
-    "read.refused": _READING,
-    "dataset.served": _READING,
     "dossier.exported": _JOURNAL,
 }
 """Kinds that nothing records yet, with the reason. It only gets shorter: a kind that is recorded must not stand here."""

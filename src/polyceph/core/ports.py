@@ -14,6 +14,7 @@ from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.event import Actor, Event, EventFilter, JournalEntry
 from polyceph.core.model.federation import Federation
+from polyceph.core.model.reading import SaidReading
 
 
 class Clock(Protocol):
@@ -260,6 +261,10 @@ class UnitOfWork(JournalChanges, Protocol):
 
     def record_snapshots(self, snapshots: Iterable[SnapshotRecord]) -> tuple[SnapshotRecord, ...]:
         """Keep changes of lakes; return those that were new."""
+        ...
+
+    def record_readings(self, said: Iterable[SaidReading]) -> tuple[SaidReading, ...]:
+        """Keep which readings of the outbox the journal holds; return those that were new."""
         ...
 
     def commit(self) -> None:

@@ -220,3 +220,13 @@ snapshot = Table(
     _time("recorded_at", default=func.clock_timestamp()),
     PrimaryKeyConstraint("domain", "snapshot"),
 )
+
+reading_seen = Table(
+    "reading_seen",
+    metadata,
+    Column("id", BigInteger, nullable=False),
+    _time("at"),
+    _time("recorded_at", default=func.clock_timestamp()),
+    # The time as well: an outbox that was restored from a backup gives its numbers a second time.
+    PrimaryKeyConstraint("id", "at"),
+)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from polyceph.core.model.event import Event
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.journal import Archive, JournalKey
+from polyceph.core.model.reading import SaidReading
 from polyceph.core.policies.recording import event_is_fit
 from polyceph.core.ports import FederationChange, RunOutcome, RunRequest, SnapshotRecord
 from polyceph.errors import Conflict, Invalid, Misconfigured, NotFound
@@ -20,7 +21,7 @@ from polyceph.store.canonical import canonical
 from polyceph.store.connection import driver_of, translated
 from polyceph.store.declared import make_known
 from polyceph.store.queries import last_digest_statement
-from polyceph.store.tables import declaration, run_request, snapshot
+from polyceph.store.tables import declaration, reading_seen, run_request, snapshot
 
 _APPLY_LOCK = 7_030_003
 """Number of the advisory lock under which one process applies declarations."""
@@ -179,6 +180,20 @@ class PostgresUnitOfWork:
         if new:
             self._changed.append("snapshot")
         return tuple(one for one in given if (one.domain, one.snapshot) in new)
+
+    def record_readings(self, said: Iterable[SaidReading]) -> tuple[SaidReading, ...]:
+        """Keep which readings of the outbox the journal holds; return those that were new, in the order given."""
+        given = list(said)
+        if not given:
+            return ()
+        statement = insert(reading_seen).on_conflict_do_nothing().returning(reading_seen.c.id, reading_seen.c.at)
+        with translated("recording readings"):
+            # Sorted, so that two recorders never wait for each other in a ring.
+            values = [{"id": one.id, "at": one.at} for one in sorted(given, key=lambda one: (one.id, one.at))]
+            kept = self._open().execute(statement, values)
+            new = {(row.id, row.at) for row in kept}
+        self._noted("reading_seen", bool(new))
+        return tuple(one for one in given if (one.id, one.at) in new)
 
     def open_journal(self, origin: str, key: str) -> bool:
         """Give the journal its origin and first verifier key; return False when it has them."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pkgutil
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import EventFilter
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.journal import Archive, Verification
+from polyceph.core.model.reading import READ, REFUSED, SERVED, Reading, SaidReading, as_body
 from polyceph.core.ports import RunOutcome, RunRequest, SeenRun, SnapshotRecord
 from polyceph.core.usecases import evidence, journal, platform_life, pseudonyms, refusals, runs
 from polyceph.core.usecases import federation as declared
@@ -74,6 +76,9 @@ class Case:
 
 ASKED = RunRequest("q1", "education", ANNE, (DatasetId("education", Zone.RAW, "schools"),))
 SNAPSHOT = SnapshotRecord("education", 1, NOW, "domain_education", "load", {"run": "r1"})
+SCHOOLS = DatasetId("education", Zone.GOLD, "schools")
+BODIES = [json.dumps(as_body(Reading(action, SCHOOLS, "dagster"))) for action in (READ, REFUSED, SERVED)]
+SAID = [SaidReading(number, "domain_culture", NOW, body) for number, body in enumerate([*BODIES, '"nonsense"'])]
 WRONG = Problem("owner is missing", file="domains/culture/domain.yaml", line=3, column=1, rule="owner")
 INSTALLED = platform_life.Installation("demo", "1.0", "0002", {"POLYCEPH_ENVIRONMENT": "dev"})
 
@@ -129,6 +134,13 @@ CASES: dict[str, list[Case]] = {
         Case(lambda w: evidence.record_snapshots(w.work, [SNAPSHOT]), ("snapshot.committed",)),
         Case(lambda w: evidence.record_snapshots(w.work, []), ()),
         Case(lambda w: evidence.record_snapshots(w.work, [replace(SNAPSHOT, domain="nobody")]), (), NotFound),
+    ],
+    "evidence.record_readings": [
+        Case(
+            lambda w: evidence.record_readings(w.work, w.queries, SAID), ("dataset.read", "read.refused", "dataset.served", "dataset.read")
+        ),
+        Case(lambda w: [evidence.record_readings(w.work, w.queries, SAID[:1]) for _ in range(2)], ("dataset.read",)),
+        Case(lambda w: evidence.record_readings(w.work, w.queries, []), ()),
     ],
     "federation.apply_federation": [
         Case(lambda w: apply(w, "education.raw.pupils", digest="d2"), ADDED),
@@ -281,6 +293,6 @@ def test_a_use_case_that_crashes_leaves_nothing(world: World, name: str) -> None
 
 
 def state(world: World) -> dict[str, int]:
-    tables = ("declaration", "domain", "dataset", "run_request", "snapshot", "journal_key", "journal_archive", "pseudonym")
+    tables = ("declaration", "domain", "dataset", "run_request", "snapshot", "reading_seen", "journal_key", "journal_archive", "pseudonym")
     with world.store.begin() as connection:
         return {table: connection.exec_driver_sql(f"SELECT count(*) FROM polyceph.{table}").scalar_one() for table in tables}
