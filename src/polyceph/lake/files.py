@@ -26,7 +26,7 @@ from polyceph.core.model.dataset import DatasetId
 from polyceph.errors import Invalid, Unavailable
 from polyceph.lake.engine import literal, quote
 from polyceph.lake.lake import DomainLake
-from polyceph.lake.outputs import OutputReport
+from polyceph.lake.outputs import OutputReport, say_served
 from polyceph.lake.storage import file_sha256
 from polyceph.lake.transaction import reason
 
@@ -48,13 +48,15 @@ class FileFormat(StrEnum):
 def to_file(lake: DomainLake, dataset: DatasetId, path: Path, *, file_format: str, commit: LakeCommit) -> OutputReport:
     """Write a dataset to `path` and its facts to `<path>.json`; a reader finds the old file or the new one, whole.
 
+    That it is served is recorded before the file gets its name.
+
     Raises:
         NotFound: the lake has no such dataset.
         Invalid: the format is unknown, or Excel cannot hold the rows.
-        Unavailable: the lake does not answer, or the disk does not take the file.
+        Unavailable: the lake does not answer, the disk does not take the file, or the serving cannot be recorded.
     """
     kind = _known(file_format)
-    lake.facts(dataset)  # a dataset that is not there is not found, before anything is written
+    facts = lake.facts(dataset)  # a dataset that is not there is not found, before anything is written
     snapshot = lake.newest_snapshot()
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
@@ -66,6 +68,7 @@ def to_file(lake: DomainLake, dataset: DatasetId, path: Path, *, file_format: st
         report = OutputReport(dataset, str(path), rows, fresh.stat().st_size, snapshot, version, file_sha256(fresh))
         side = fresh.with_suffix(".facts")
         side.write_text(json.dumps(_facts(report, commit), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        say_served(lake, report, facts, commit)
         fresh.replace(path)
         side.replace(path.with_name(f"{path.name}.json"))
     except (duckdb.Error, OSError) as error:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.reading import READ, Reading
 from polyceph.core.ports import ArrowStream, Delivery, LoadReport, Pushdown, SnapshotRecord
 from polyceph.errors import Invalid
 from polyceph.lake.attach import attach_lake
@@ -35,6 +36,8 @@ from polyceph.lake.facts import (
 )
 from polyceph.lake.load import load_delivery
 from polyceph.lake.locks import TableLock, catalogue_session, table_locks
+from polyceph.lake.outbox import Outbox
+from polyceph.lake.reads import parsed, tables_read
 from polyceph.lake.replace import replace_table
 from polyceph.lake.types import describe
 from polyceph.settings import LakeAddress
@@ -63,6 +66,8 @@ class DomainLake:
     ) -> None:
         self.own = own
         self.others = tuple(others)
+        self.outbox = Outbox(own)
+        """Where this process says what it reads, before it hands out a row."""
         self._extensions = extensions
         self._limits = limits or EngineLimits()
         self._engine: duckdb.DuckDBPyConnection | None = None
@@ -86,6 +91,7 @@ class DomainLake:
             if self._engine is not None:
                 self._engine.close()
             self._engine, self._others_attached = None, False
+        self.outbox.close()
 
     @contextmanager
     def connection(self, commit: LakeCommit | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -104,7 +110,10 @@ class DomainLake:
             yield engine
 
     def query(self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None) -> pa.Table:
-        """Return the rows of a SELECT as an Arrow table; values go in as parameters."""
+        """Return the rows of a SELECT as an Arrow table; values go in as parameters.
+
+        For the platform's own looks: no reading is recorded. What people's code reads goes through `recorded`.
+        """
         with self.connection() as connection:
             return connection.execute(sql, parameters).to_arrow_table()
 
@@ -112,7 +121,7 @@ class DomainLake:
     def stream(
         self, sql: str, parameters: Sequence[object] | Mapping[str, object] | None = None, *, batch_rows: int = 122_880
     ) -> Iterator[pa.RecordBatchReader]:
-        """Give the rows of a SELECT as record batches, read once, without holding them all in memory."""
+        """Give the rows of a SELECT as record batches, read once, without holding them all in memory; not recorded, as `query`."""
         with self.connection() as connection:
             yield connection.execute(sql, parameters).to_arrow_reader(batch_rows)
 
@@ -131,9 +140,11 @@ class DomainLake:
     def replace(self, dataset: DatasetId, rows: ArrowStream | str, commit: LakeCommit) -> TableFacts:
         """Put the rows of a SELECT or an Arrow stream in place of a table's content in one commit, or make the table; return its facts.
 
-        A SELECT may read the lakes of others. Raises `Invalid` for a raw dataset or a wrong SELECT.
+        A SELECT may read the lakes of others, which is recorded. Raises `Invalid` for a raw dataset or a wrong SELECT.
         """
         with self.writing([dataset]) as lock, self._cursor(with_others=True) as cursor:
+            if isinstance(rows, str):
+                self._say_read_of_others(cursor, rows, commit)
             replace_table(cursor, dataset, rows, commit=commit, lock=lock)
         return self.facts(dataset)
 
@@ -186,6 +197,13 @@ class DomainLake:
             self._refuse_foreign(dataset)
         with table_locks(self.own, [f"{d.zone}.{d.name}" for d in datasets], wait_seconds=wait_seconds) as lock:
             yield lock
+
+    def _say_read_of_others(self, cursor: duckdb.DuckDBPyConnection, select: str, commit: LakeCommit) -> None:
+        """Record what a SELECT takes over from other domains' lakes; what it reads of its own stays within the domain."""
+        others = [one for one in tables_read(cursor, parsed(cursor, select)) if one.dataset.domain != self.own.domain]
+        self.outbox.say(
+            Reading(READ, one.dataset, commit.door, run=commit.run, columns=one.columns, snapshot=one.snapshot) for one in others
+        )
 
     def _refuse_foreign(self, dataset: DatasetId) -> None:
         if dataset.domain != self.own.domain:

@@ -61,9 +61,18 @@ def catalogue_session(lake: LakeAddress) -> Iterator[psycopg.Connection[Any]]:
     Raises:
         Unavailable: the catalogue does not answer.
     """
+    connection = open_session(lake)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def open_session(lake: LakeAddress) -> psycopg.Connection[Any]:
+    """Return a new autocommit session on the lake's catalogue, for a caller that closes it; raise `Unavailable` as above."""
     address = lake.catalogue
     try:
-        connection = psycopg.connect(
+        return psycopg.connect(
             host=address.host,
             port=address.port,
             dbname=address.database,
@@ -75,10 +84,6 @@ def catalogue_session(lake: LakeAddress) -> Iterator[psycopg.Connection[Any]]:
         )
     except psycopg.OperationalError as error:
         raise Unavailable(f"the lake catalogue at {address.shown()} does not answer", hint="is PostgreSQL up?") from error
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def _lock(connection: psycopg.Connection[Any], lake: LakeAddress, name: str) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -17,15 +17,17 @@ from psycopg import sql
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.reading import SERVED, Reading
 from polyceph.errors import Conflict, Denied, Unavailable
 from polyceph.lake.attach import create_postgres_secret
 from polyceph.lake.engine import quote
+from polyceph.lake.facts import TableFacts
 from polyceph.lake.lake import DomainLake
 from polyceph.lake.swap import swap_table
 from polyceph.lake.transaction import reason
 from polyceph.settings import PostgresAddress
 
-_TARGET = "polyceph_output"
+_TARGET, _DOOR = "polyceph_output", "output"
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,15 @@ def to_postgres(
     Grants, comments and column descriptions of the old table are kept; a contract's descriptions win. The table's comment ends with a
     line of JSON that names dataset, snapshot, contract version, run and code.
 
+    That it is served is recorded before the swap.
+
     Raises:
         NotFound: the lake has no such dataset.
         Conflict: something depends on the old table that a swap would lose (a view, row security), or it is read for too long.
         Denied: the role may not write there.
-        Unavailable: lake or target does not answer.
+        Unavailable: lake or target does not answer, or the serving cannot be recorded.
     """
-    lake.facts(dataset)  # a dataset that is not there is not found, before anything is written
+    facts = lake.facts(dataset)  # a dataset that is not there is not found, before anything is written
     snapshot = lake.newest_snapshot()
     staging = f"_polyceph_new_{hashlib.sha256(table.encode()).hexdigest()[:16]}"
     version = contract.version if contract else commit.contracts.get(str(dataset))
@@ -70,10 +74,28 @@ def to_postgres(
     with _session(target, schema, table) as session:
         _prepare(session, schema, staging)
         rows = _copy(lake, dataset, target, to=(schema, staging), snapshot=snapshot)
+        report = OutputReport(dataset, f"{target.shown()}/{schema}.{table}", rows, 0, snapshot, version)
+        say_served(lake, report, facts, commit)
         swap_table(session, schema=schema, table=table, staging=staging, lineage=json.dumps(lineage), contract=contract)
         name = sql.Identifier(schema, table).as_string(session)
         size = session.execute("SELECT pg_total_relation_size(%s::regclass)", [name]).fetchone()
-    return OutputReport(dataset, f"{target.shown()}/{schema}.{table}", rows, size[0] if size else 0, snapshot, version)
+    return replace(report, bytes=size[0] if size else 0)
+
+
+def say_served(lake: DomainLake, report: OutputReport, facts: TableFacts, commit: LakeCommit) -> None:
+    """Record that a dataset is served outside the lake. Called once the rows are there and before anybody sees them.
+
+    A serving that fails after this stands in the journal all the same, beside its failed run; never the other way round.
+
+    Raises:
+        Unavailable: it cannot be recorded; then nothing is served.
+        Denied: the domain's role may not record it.
+    """
+    columns = tuple(name for name, _ in facts.columns)
+    served = Reading(
+        SERVED, report.dataset, _DOOR, run=commit.run, columns=columns, rows=report.rows, snapshot=report.snapshot, where=report.address
+    )
+    lake.outbox.say([served])
 
 
 @contextmanager

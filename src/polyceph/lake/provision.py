@@ -1,4 +1,4 @@
-"""Making a lake: its catalogue, zones, stamp trigger and the limits of its readers. Run by the platform's role, may run again."""
+"""Making a lake: its catalogue, zones, stamp trigger, the limits of its readers, the outbox. Run by the platform's role, may run again."""
 
 # ruff: noqa: S608 -- identifiers go through `quote`, values are parameters or `literal`s where DuckDB takes none
 
@@ -19,6 +19,7 @@ from polyceph.errors import Invalid, Misconfigured, Unavailable
 from polyceph.lake.attach import attach_lake, create_postgres_secret, create_storage_secret, folder_path, without_secret
 from polyceph.lake.engine import literal, open_engine, quote
 from polyceph.lake.locks import catalogue_session
+from polyceph.lake.outbox import make_outbox
 from polyceph.settings import LakeAddress, PostgresAddress
 
 ZONES = (Zone.RAW, Zone.BRONZE, Zone.SILVER, Zone.GOLD)
@@ -69,6 +70,7 @@ def provision_lake(admin: PostgresAddress, lake: LakeAddress, consumers: Mapping
     with catalogue_session(as_admin) as session, session.transaction():
         session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"polyceph.provision/{lake.metadata_schema}"])
         _create_reader(session, lake)
+        make_outbox(session, lake.catalogue.user)
     _prepare_folder(lake)
     with open_engine(extensions=extensions, memory_mb=256, threads=1) as engine:
         _initialise(engine, as_admin)

@@ -57,7 +57,7 @@ def test_a_stream_that_fails_leaves_the_old_rows(lake: DomainLake, commit: LakeC
     [
         (DatasetId("meuse", Zone.RAW, "x"), "SELECT 1 AS id", "raw is append-only"),
         (DatasetId("sambre", Zone.SILVER, "x"), "SELECT 1 AS id", "a domain writes its own lake only"),
-        (silver("x"), "SELECT nothing FROM nowhere", "does not fit the lake of meuse"),
+        (silver("x"), "SELECT nothing FROM nowhere", "does not fit the lake"),
     ],
 )
 def test_what_cannot_be_replaced_is_refused(lake: DomainLake, commit: LakeCommit, dataset: DatasetId, rows: str, said: str) -> None:
