@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -15,7 +16,10 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from polyceph.bootstrap.platform import join_platform
+from polyceph.core.model.event import EventFilter
 from polyceph.orchestrate.services import socket_folder
+from polyceph.settings import Settings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Answer = Callable[[subprocess.CompletedProcess[str]], Any]
@@ -148,6 +152,22 @@ def test_shell_and_python_assets_and_outputs_work_together(run: dict[str, Any], 
     facts = json.loads(served.with_name("totals.parquet.json").read_text())
     assert facts["rows"] == 2
     assert facts["snapshot"] > 0
+
+
+def test_what_each_door_read_is_in_the_journal(run: dict[str, Any], federation: Path) -> None:
+    platform = join_platform(Settings(federation=federation))
+    found = {(one.event.action, one.event.door, one.event.subject_id): one.event for one in platform.queries().events(EventFilter())}
+    platform.engine.dispose()
+    ran = run["run"]
+    doors = {
+        ("dataset.read", "dagster", "lab.raw.numbers"): (["n", "kind"], 3),
+        ("dataset.read", "shell", "lab.silver.numbers"): (["kind", "n"], 3),
+        ("dataset.served", "output", "lab.gold.totals"): (["kind", "total"], 2),
+        ("dataset.read", "postgres", "lab.output.served_totals"): (["kind", "total"], 1),
+    }
+    assert {key: (found[key].after["columns"], found[key].after["rows"]) for key in doors} == doors
+    assert {found[key].correlation["run"] for key in doors} == {ran}
+    assert {(found[key].actor.id, found[key].actor.on_behalf_of) for key in doors} == {("domain:lab", getpass.getuser())}
 
 
 def test_a_read_that_consumes_does_not_declare_is_refused_and_names_the_file(federation: Path, polyceph: Command, answer: Answer) -> None:

@@ -81,6 +81,15 @@ def test_the_contract_versions_stand_in_the_snapshots(platform: Platform) -> Non
     assert stamped == [{"education.raw.pupils": "1.0.0"}]
 
 
+def test_every_declared_read_of_another_domain_stands_in_the_journal(platform: Platform) -> None:
+    declared = {(f"domain:{name}", str(d)) for name, domain in platform.federation.domains.items() for d in domain.consumes}
+    events = [one.event for one in platform.queries().events(EventFilter(action="dataset.read", limit=10_000))]
+    assert {(one.actor.id, one.subject_id) for one in events if one.door == "dbt"} == declared
+    assert all(one.correlation["run"] for one in events)
+    served = platform.queries().events(EventFilter(action="dataset.served"))
+    assert len(served) >= 2
+
+
 def test_a_second_run_loads_nothing_twice(platform: Platform, polyceph: Command, answer: Answer) -> None:
     before = _count(platform, "education", "education.raw.pupils")
     done = answer(polyceph("run", "education/pupils", "--json"))

@@ -33,7 +33,7 @@ FIRST_START = Counter(
         "dataset.added": 5, "snapshot.committed": 2,
     }
 )  # fmt: skip
-RUN = Counter({"run.requested": 1, "run.launched": 1, "run.finished": 1, "snapshot.committed": 5})
+RUN = Counter({"run.requested": 1, "run.launched": 1, "run.finished": 1, "snapshot.committed": 5, "dataset.served": 1})
 
 
 class Walk:

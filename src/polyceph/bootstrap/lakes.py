@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from polyceph.bootstrap.declared import lake_address
 from polyceph.bootstrap.domain import DomainRuntime
@@ -72,14 +70,6 @@ def exists(runtime: DomainRuntime, dataset: DatasetId) -> bool:
     return True
 
 
-def export(runtime: DomainRuntime, dataset: DatasetId, path: Path) -> None:
-    """Write a dataset as one Parquet file, for a program that gets no credentials."""
-    names = ".".join(quote(part) for part in (dataset.domain, str(dataset.zone), dataset.name))
-    with runtime.lake.stream(f"SELECT * FROM {names}") as rows, pq.ParquetWriter(path, rows.schema) as file:  # noqa: S608  quoted
-        for batch in rows:
-            file.write_batch(batch)
-
-
 def serve_table(runtime: DomainRuntime, dataset: DatasetId, table: str, commit: LakeCommit) -> OutputReport:
     """Serve a dataset as a table of the domain's schema in the output database, described by the output's contract."""
     target = runtime.process.address(Databases().output)
@@ -112,15 +102,3 @@ def contract_problems(runtime: DomainRuntime, table: DatasetId, contract: Contra
 def maintain_lake(runtime: DomainRuntime, commit: LakeCommit) -> MaintenanceReport:
     """Clean up after killed loads once their files are older than the grace time, and merge small files."""
     return maintain(runtime.lake, commit, keep=Keep(grace_hours=runtime.settings.limits.orphan_grace_hours))
-
-
-def output_query(runtime: DomainRuntime, sql: str, parameters: list[object]) -> pa.Table:
-    """Return the rows of a query on the output database, read as the domain's role."""
-    import polars as pl  # loading polars costs 0.2 s and few runs need it
-    import psycopg
-
-    address = runtime.process.address(Databases().output)
-    with psycopg.connect(
-        **address.arguments(), options=f"-c search_path={runtime.domain.name} -c default_transaction_read_only=on"
-    ) as connection:
-        return pl.read_database(sql, connection, execute_options={"params": parameters} if parameters else None).to_arrow()

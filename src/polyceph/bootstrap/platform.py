@@ -31,6 +31,7 @@ from polyceph.core.usecases.refusals import Refusal, refuse_declarations
 from polyceph.errors import Invalid, NotFound, PolycephError
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake
+from polyceph.lake.outbox import outbox_taken, settle, waiting
 from polyceph.lake.provision import provision_lake
 from polyceph.logs import log
 from polyceph.settings import PostgresAddress, Settings
@@ -176,6 +177,15 @@ class Platform:
         for name in sorted(self.addresses.domains):
             new = self.lake(name).snapshots(last.get(name, -1))
             found += evidence.record_snapshots(PostgresUnitOfWork(self.engine), new)
+        return found
+
+    def record_readings(self) -> int:
+        """Record the readings that wait in the outbox; return how many there were. Runs are recorded before: they tell who asked."""
+        found = 0
+        with outbox_taken(self.server.admin.at(self.addresses.databases.lake)) as outbox:
+            while said := waiting(outbox):
+                found += evidence.record_readings(PostgresUnitOfWork(self.engine), self.queries(), said)
+                settle(outbox, said)
         return found
 
 

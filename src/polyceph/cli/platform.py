@@ -163,6 +163,7 @@ def run_plan(platform: Any, launcher: Any, plan: Any) -> list[Any]:
 
         outcomes = runs.execute(recorded, plan, tags={}, heard=heard)
     platform.record_snapshots()
+    platform.record_readings()
     return outcomes
 
 

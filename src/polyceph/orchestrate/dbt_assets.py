@@ -14,6 +14,7 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate.datasets import commit_of, dataset_of, key_of, lake_metadata
 from polyceph.orchestrate.dbt_project import PreparedProject, dbt_command, dbt_environment, run_target
+from polyceph.orchestrate.dbt_sources import sources_of_others
 from polyceph.orchestrate.refusals import explained
 
 
@@ -63,13 +64,15 @@ class DatasetTranslator(DagsterDbtTranslator):
 
 
 def _build(context: dg.AssetExecutionContext, runtime: DomainRuntime, prepared: PreparedProject) -> Iterator[Any]:
-    from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
+    from polyceph.bootstrap import lakes, reading  # DuckDB and Arrow: 100 MB that only a run needs
 
     datasets = sorted(dataset_of(key) for key in context.selected_asset_keys)
     target = run_target(prepared, context.run_id, context.op_execution_context.get_step_execution_context().step.key)
     commit = commit_of(runtime, f"dbt build of {runtime.domain.name}", context.run_id, datasets)
     environment = dbt_environment(prepared, target, lakes.stamp_environment(commit))
+    sources = sources_of_others(prepared.manifest, _selected_nodes(context, runtime, prepared.manifest), runtime.domain.name)
     try:
+        reading.say_sources(runtime, sources, context.run_id)
         with runtime.lake.writing(datasets):
             yield from _events(context, runtime, prepared, environment)
         shutil.rmtree(target, ignore_errors=True)  # of a failed build the artefacts stay, for the person who mends it
@@ -105,12 +108,19 @@ def _selection(context: dg.AssetExecutionContext, runtime: DomainRuntime, manife
     """Return dbt's arguments for the assets and checks of this step; none when it is the whole project."""
     if not context.is_subset:
         return []
+    chosen = ["fqn:" + ".".join(manifest["nodes"][name]["fqn"]) for name in _selected_nodes(context, runtime, manifest)]
+    return ["--select", *chosen, "--indirect-selection", "empty"]
+
+
+def _selected_nodes(context: dg.AssetExecutionContext, runtime: DomainRuntime, manifest: Mapping[str, Any]) -> list[str]:
+    """Return the ids of dbt's nodes behind the assets and checks of this step."""
+    if not context.is_subset:
+        return list(manifest["nodes"])
     translator = DatasetTranslator(runtime)
     keys, checks = context.selected_asset_keys, {c.name for c in context.selected_asset_check_keys}
-    chosen = [
-        "fqn:" + ".".join(node["fqn"])
-        for node in manifest["nodes"].values()
+    return [
+        name
+        for name, node in manifest["nodes"].items()
         if (node["resource_type"] in {"model", "seed", "snapshot"} and translator.get_asset_key(node) in keys)
         or (node["resource_type"] == "test" and node["name"] in checks)
     ]
-    return ["--select", *chosen, "--indirect-selection", "empty"]

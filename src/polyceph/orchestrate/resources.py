@@ -32,9 +32,19 @@ class Lake(dg.ConfigurableResource[Any]):
         """Remember the run, so that what it writes carries its name."""
         self._run = context.run_id or "none"
 
-    def query(self, sql: str, parameters: list[object] | None = None) -> "Rows":
-        """Return the rows of a SELECT; tables are `domain.zone.dataset`, values go in as `?` parameters."""
-        return Rows(current_domain().lake.query(sql, parameters or []))
+    def query(self, sql: str, parameters: list[object] | None = None, *, purpose: str | None = None) -> "Rows":
+        """Return the rows of one SELECT; tables are `domain.zone.dataset`, values go in as `?` parameters.
+
+        The journal keeps who read which columns of which datasets, how many rows, and for which purpose; never a value.
+
+        Raises:
+            Denied: a dataset of another domain is not declared in `consumes`; the message says what to do.
+            Unavailable: the reading cannot be recorded.
+        """
+        from polyceph.bootstrap import reading  # DuckDB and Arrow: 100 MB that only a run needs
+
+        runtime = current_domain()
+        return Rows(reading.query(runtime, sql, parameters or [], reader=reading.reader(runtime, "dagster", self._run, purpose)))
 
     def replace(self, dataset: str, rows: Any) -> dg.MaterializeResult[Any]:
         """Replace the content of `zone.dataset` atomically by Arrow, Polars or pandas rows; return what the asset returns."""
@@ -82,11 +92,12 @@ class Postgres(dg.ConfigurableResource[Any]):
         """Remember the run, so that what it serves carries its name."""
         self._run = context.run_id or "none"
 
-    def query(self, sql: str, parameters: list[object] | None = None) -> "Rows":
-        """Return the rows of a query on the output database; values go in as `%s` parameters."""
-        from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
+    def query(self, sql: str, parameters: list[object] | None = None, *, purpose: str | None = None) -> "Rows":
+        """Return the rows of a query on the output database; values go in as `%s` parameters. It is recorded as `Lake.query` is."""
+        from polyceph.bootstrap import reading  # DuckDB and Arrow: 100 MB that only a run needs
 
-        return Rows(lakes.output_query(current_domain(), sql, parameters or []))
+        runtime = current_domain()
+        return Rows(reading.output_query(runtime, sql, parameters or [], reader=reading.reader(runtime, "postgres", self._run, purpose)))
 
     def copy_from(self, dataset: str, *, table: str) -> int:
         """Serve a gold dataset as the declared output `table` by atomic swap; return the number of rows.

@@ -53,7 +53,8 @@ class Running:
 
     def record(self) -> None:
         """Record what happened since the last time; what cannot be recorded now is tried again at the next call."""
-        for step in (self.platform.record_snapshots, lambda: self.platform.record_runs(self.launcher), self.platform.journal.seal):
+        known = self.platform
+        for step in (known.record_snapshots, lambda: known.record_runs(self.launcher), known.record_readings, known.journal.seal):
             try:
                 step()
             except PolycephError as error:

@@ -65,15 +65,16 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
     def _execute(
         self, context: dg.AssetExecutionContext, runtime: DomainRuntime, what: tuple[list[DatasetId], list[DatasetId]]
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
+        from polyceph.bootstrap import lakes, reading  # DuckDB and Arrow: 100 MB that only a run needs
 
         reads, writes = what
+        reader = reading.reader(runtime, "shell", context.run_id)
         with tempfile.TemporaryDirectory(prefix="polyceph-shell-") as folder:
             inputs, outputs = Path(folder, "inputs"), Path(folder, "outputs")
             inputs.mkdir()
             outputs.mkdir()
             for dataset in reads:
-                lakes.export(runtime, dataset, inputs / f"{dataset}.parquet")
+                reading.export(runtime, dataset, inputs / f"{dataset}.parquet", reader=reader)
             self._run(runtime, context.run_id, {"POLYCEPH_INPUTS": str(inputs), "POLYCEPH_OUTPUTS": str(outputs)})
             _must_have_written(self.name, writes, outputs)
             files = {dataset: outputs / f"{dataset}.parquet" for dataset in writes}
