@@ -68,8 +68,10 @@ class Platform:
         return self.addresses.dagster
 
     def close(self) -> None:
-        """Record the stop, seal the journal, let go of the store and stop an embedded server, whatever fails on the way."""
+        """Record what is not recorded yet and the stop, seal the journal, let go of the store; stop an embedded server, whatever fails."""
         try:
+            self.record_snapshots()
+            self.record_readings()
             platform_life.stop(PostgresUnitOfWork(self.engine), self.federation.name, actor=this_actor())
             self.journal.seal(at_once=True)
         except PolycephError as error:
