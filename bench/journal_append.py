@@ -113,22 +113,25 @@ def _write(way: Way, address: PostgresAddress, gate: Any) -> None:
         gate.wait()
         for _ in range(EACH):
             write()
+        gate.wait()  # leaving a process is not writing
 
 
 def timed(way: Way, address: PostgresAddress, writers: int) -> float:
     """Return events a second of so many writers, each a process, from the moment all are ready."""
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     gate = context.Barrier(writers + 1)
     found = [context.Process(target=_write, args=(way, address, gate)) for _ in range(writers)]
     for one in found:
         one.start()
     gate.wait()
     start = time.perf_counter()
+    gate.wait()
+    seconds = time.perf_counter() - start
     for one in found:
         one.join()
         if one.exitcode:
             sys.exit("a writer failed")
-    return writers * EACH / (time.perf_counter() - start)
+    return writers * EACH / seconds
 
 
 def _seal(address: PostgresAddress, stop: Any) -> None:
@@ -140,7 +143,7 @@ def _seal(address: PostgresAddress, stop: Any) -> None:
 
 def beside_a_sealer(address: PostgresAddress, writers: int) -> float:
     """Return our events a second while another process seals every half second."""
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     stop = context.Event()
     sealer = context.Process(target=_seal, args=(address, stop))
     sealer.start()

@@ -18,19 +18,21 @@ from polyceph.core.ports import FederationChange, RunOutcome, RunRequest, Snapsh
 from polyceph.errors import Conflict, Invalid, Misconfigured, NotFound
 from polyceph.store import journal_changes, rows
 from polyceph.store.canonical import canonical
-from polyceph.store.connection import driver_of, translated
+from polyceph.store.connection import translated
 from polyceph.store.declared import make_known
 from polyceph.store.queries import last_digest_statement
+from polyceph.store.recording import record_alone, record_in
 from polyceph.store.tables import declaration, reading_seen, run_request, snapshot
 
 _APPLY_LOCK = 7_030_003
 """Number of the advisory lock under which one process applies declarations."""
-_RECORD = b"INSERT INTO polyceph.event (body) VALUES (%s::json)"
 _ENDS = ("SUCCESS", "FAILURE", "CANCELED")
 
 
 class PostgresUnitOfWork:
-    """`core.ports.UnitOfWork` on PostgreSQL; each time it is entered it is a transaction of its own.
+    """`core.ports.UnitOfWork` on PostgreSQL; each time it is entered it is a transaction of its own, begun by its first change.
+
+    Events are kept until the commit and written there, in that transaction, in their order.
 
     A change without an event cannot be committed: `commit` refuses it with `Misconfigured` (the fault is in the code that runs;
     neither waiting nor asking again would help), and so does the database by a deferred trigger, whoever writes to it.
@@ -40,24 +42,23 @@ class PostgresUnitOfWork:
         self._engine = engine
         self._connection: Connection | None = None
         self._transaction: RootTransaction | None = None
+        self._is_entered = False
         self._changed: list[str] = []
-        self._events = 0
+        self._events: list[tuple[str, str]] = []
 
     def __enter__(self) -> Self:
-        with translated("beginning a unit of work"):
-            self._connection = self._engine.connect()
-            self._transaction = self._connection.begin()
-        self._changed, self._events = [], 0
+        self._is_entered, self._changed, self._events = True, [], []
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._is_entered = False
         connection, self._connection, self._transaction = self._connection, None, None
         if connection is not None:
             # Closing rolls back what is not committed.
             connection.close()
 
     def record(self, event: Event) -> None:
-        """Write an event into the journal, in this transaction.
+        """Take an event, to be written with the change.
 
         Raises:
             Invalid: its action is not in the catalogue, it is tied to something unknown, a part of it is not JSON, or it
@@ -66,11 +67,8 @@ class PostgresUnitOfWork:
         refused = event_is_fit(event)
         if not refused.allowed:
             raise Invalid(f"event {event.action} cannot be recorded: {refused.reason}", hint=refused.hint)
-        body = canonical(f"event {event.action}", rows.event_document(event))
-        with translated(f"recording event {event.action}"):
-            # Past SQLAlchemy: it would cost as much again as the insert itself, and every change pays for its event.
-            driver_of(self._open()).execute(_RECORD, [body])
-        self._events += 1
+        self._refuse_closed()
+        self._events.append((event.action, canonical(f"event {event.action}", rows.event_document(event))))
 
     def apply_federation(
         self,
@@ -227,22 +225,36 @@ class PostgresUnitOfWork:
         return found
 
     def commit(self) -> None:
-        """Commit; the unit of work ends with it.
+        """Write the events and commit; the unit of work ends with it.
 
         Raises:
             Misconfigured: something changed and no event says so.
             Conflict: somebody else changed the same at the same moment.
+            Unavailable: the journal cannot be written; then nothing changed.
         """
-        self._open()
+        self._refuse_closed()
         if self._changed and not self._events:
             tables = ", ".join(sorted(set(self._changed)))
             raise Misconfigured(
                 f"{tables} changed and no event says so: nothing is committed", hint="record an event in the same unit of work"
             )
+        self._write_events()
         with translated("committing a unit of work"):
+            self._is_entered = False
             transaction, self._transaction = self._transaction, None
             if transaction is not None:
                 transaction.commit()
+
+    def _write_events(self) -> None:
+        if not self._events:
+            return
+        actions = sorted({action for action, _ in self._events})
+        bodies = [body for _, body in self._events]
+        with translated(f"recording event {', '.join(actions)}"):
+            if self._connection is None:
+                record_alone(self._engine, bodies)
+            else:
+                record_in(self._connection, bodies)
 
     def _runs_changed(self, done: Result[tuple[str]]) -> bool:
         return self._noted("run_request", done.first() is not None)
@@ -253,9 +265,17 @@ class PostgresUnitOfWork:
         return changed
 
     def _open(self) -> Connection:
-        if self._connection is None or self._transaction is None:
-            raise Misconfigured("this unit of work is not open", hint="use it inside its with block, before its commit")
+        """Return the connection of this unit of work, its transaction begun."""
+        self._refuse_closed()
+        if self._connection is None:
+            with translated("beginning a unit of work"):
+                self._connection = self._engine.connect()
+                self._transaction = self._connection.begin()
         return self._connection
+
+    def _refuse_closed(self) -> None:
+        if not self._is_entered:
+            raise Misconfigured("this unit of work is not open", hint="use it inside its with block, before its commit")
 
 
 def _refuse_outcome(outcome: RunOutcome, known: str | None) -> None:

@@ -314,12 +314,35 @@ def test_a_unit_of_work_is_used_inside_its_block_and_ends_with_its_commit(store:
             work.record(event())
 
 
+def test_many_events_of_one_unit_of_work_are_numbered_in_their_order(store: Engine) -> None:
+    with PostgresUnitOfWork(store) as work:
+        for number in range(300):
+            work.record(event("dataset.read", subject_id=str(number)))
+        assert PostgresQueries(store).events(EventFilter()) == (), "nothing is there before the commit"
+        work.commit()
+    entries = PostgresQueries(store).events(EventFilter())
+    assert [one.event.subject_id for one in entries] == [str(number) for number in range(300)]
+
+
+def test_events_that_are_not_committed_are_not_there(store: Engine) -> None:
+    with PostgresUnitOfWork(store) as work:
+        work.record(event())
+    with PostgresUnitOfWork(store) as work, pytest.raises(ZeroDivisionError):
+        work.record(event())
+        raise ZeroDivisionError
+    assert PostgresQueries(store).events(EventFilter()) == ()
+
+
 def test_an_unreachable_store_is_said_so(store_app: PostgresAddress) -> None:
     pool = engine(store_app.model_copy(update={"port": 1}))
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
         PostgresQueries(pool).last_declaration()
-    with pytest.raises(Unavailable), PostgresUnitOfWork(pool):
-        pass
+    with PostgresUnitOfWork(pool) as work:
+        work.record(event())
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
+            work.commit()
+    with PostgresUnitOfWork(pool) as work, pytest.raises(Unavailable):
+        work.record_run_request(RunRequest("q0", "education", ANNE))
 
 
 def test_an_engine_shows_neither_role_nor_password(store: Engine, store_app: PostgresAddress) -> None:
