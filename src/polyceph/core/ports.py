@@ -279,6 +279,10 @@ class Queries(Protocol):
         """Return what was applied last, None before the first time."""
         ...
 
+    def declarations(self, until: datetime | None = None) -> Iterator[AppliedDeclaration]:
+        """Yield every declaration that was applied before a moment, oldest first, a few at a time: each may be large."""
+        ...
+
     def datasets(self, domain: str | None = None) -> tuple[RecordedDataset, ...]:
         """Return the datasets that are not removed, sorted, of one domain or of all."""
         ...

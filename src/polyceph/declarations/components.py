@@ -142,7 +142,7 @@ class ComponentReader:
                 message = f"output {name!r} serves {served} of another domain"
                 self.findings.error(message, served_place, value=str(of), hint="serve a gold dataset of this domain, built from it")
             elif served is not None:
-                self.served.append(Served(name, served, served_place))
+                self.served.append(Served(name, served, str(document.get(*path, "to")), served_place))
 
     def _shell(self, document: Document) -> None:
         name = document.get("attributes", "name")

@@ -82,10 +82,11 @@ class Read:
 
 @dataclass(frozen=True)
 class Served:
-    """An output: its name and the dataset it serves."""
+    """An output: its name, the dataset it serves and as what (`postgres`, `csv` …)."""
 
     output: str
     of: DatasetId
+    form: str
     place: Place
 
 

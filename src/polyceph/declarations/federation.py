@@ -9,8 +9,8 @@ from pathlib import Path
 
 from polyceph.core.model.classification import Classification
 from polyceph.core.model.contract import Contract
-from polyceph.core.model.dataset import DatasetId
-from polyceph.core.model.domain import Dataset, Domain
+from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.domain import Dataset, Domain, Serving
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.place import Place
 from polyceph.core.policies.naming import name_is_allowed
@@ -164,11 +164,12 @@ def _datasets(
 ) -> dict[DatasetId, Dataset]:
     files = {dataset: contract.place.file for dataset, contract in contracts.items()}
     makers = {made.dataset: made.place for made in facts.produced}
+    served = {DatasetId(facts.name, Zone.OUTPUT, one.output): Serving(one.of, one.form) for one in facts.served}
     found = {}
     for dataset in sorted(contracts.keys() | makers.keys()):
         own = wards.get(files.get(dataset, ""), Ward(None, None))
         owner, steward = own.owner or ward.owner, own.steward or ward.steward
         if owner is None or steward is None:
             raise AssertionError(f"{dataset} was found good and nobody answers for it")
-        found[dataset] = Dataset(dataset, owner, steward, contracts.get(dataset), makers.get(dataset))
+        found[dataset] = Dataset(dataset, owner, steward, contracts.get(dataset), makers.get(dataset), served.get(dataset))
     return found

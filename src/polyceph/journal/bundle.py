@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from polyceph.core.journal_ports import SealedLog
 from polyceph.core.model.journal import KeptHead, LeafRow
-from polyceph.core.model.tree import consistency_proof, inclusion_proof, leaf_hash
+from polyceph.core.model.tree import TILE, consistency_proof, inclusion_proof, leaf_hash, root
 from polyceph.errors import Invalid, Misconfigured, NotFound, Unavailable
 
 FORMAT = "polyceph-journal-bundle/v1"
@@ -101,11 +101,12 @@ def write_proofs(log: SealedLog, path: Path, indexes: Iterable[int], *, since: S
 
     def write(file: _File) -> int:
         _write_top(file, log, "proofs", heads)
+        tiles = _Tiles(log, last.size)
         for index in chosen:
-            _, event, found, data = _leaf(log, index)
+            _, event, found, data = tiles.leaf(index)
             if data is None:
                 raise NotFound(f"event {event} is in an archive alone", hint="take it from the archive, which is a bundle itself")
-            proof = b"".join(inclusion_proof(index, last.size, log.range_root))
+            proof = b"".join(inclusion_proof(index, last.size, tiles.root))
             file.line(b"%d %s %s %s" % (index, found.hex().encode(), base64.b64encode(proof) or b"-", data))
         for size in wanted:
             proof_words = [base64.b64encode(one).decode() for one in consistency_proof(size, last.size, log.range_root)]
@@ -170,8 +171,28 @@ def _head(log: SealedLog, size: int) -> KeptHead:
     return found[0]
 
 
-def _leaf(log: SealedLog, index: int) -> LeafRow:
-    for page in log.pages(index, index + 1):
-        for row in page:
-            return row
-    raise NotFound(f"leaf {index} is missing", hint="verify the journal: polyceph journal verify")
+class _Tiles:
+    """Leaves and roots for proofs of leaves in order: the tile of the last leaf is kept whole, every root outside it is asked for once."""
+
+    def __init__(self, log: SealedLog, size: int) -> None:
+        self._log, self._size = log, size
+        self._number, self._rows = -1, dict[int, LeafRow]()
+        self._roots: dict[tuple[int, int], bytes] = {}
+
+    def leaf(self, index: int) -> LeafRow:
+        """Return a leaf."""
+        number = index // TILE
+        if number != self._number:
+            pages = self._log.pages(number * TILE, min((number + 1) * TILE, self._size))
+            self._number, self._rows = number, {row[0]: row for page in pages for row in page}
+        if index not in self._rows:
+            raise NotFound(f"leaf {index} is missing", hint="verify the journal: polyceph journal verify")
+        return self._rows[index]
+
+    def root(self, start: int, end: int) -> bytes:
+        """Return the root of a range of leaves."""
+        if start in self._rows and end - 1 in self._rows:
+            return root([self.leaf(index)[2] for index in range(start, end)])
+        if (start, end) not in self._roots:
+            self._roots[start, end] = self._log.range_root(start, end)
+        return self._roots[start, end]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -78,15 +78,20 @@ def _write_lines(rows: Iterator[dict[str, Any]], path: Path) -> int:
     return count
 
 
-def _write_csv(rows: Iterator[dict[str, Any]], path: Path) -> int:
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write rows as CSV that Excel opens as it is; what is nested becomes JSON. Return how many there were."""
     count = 0
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in _SCHEMA])
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for row in rows:
             writer.writerow({key: _harmless(value) for key, value in _texts(row).items()})
             count += 1
     return count
+
+
+def _write_csv(rows: Iterator[dict[str, Any]], path: Path) -> int:
+    return write_table(path, COLUMNS, rows)
 
 
 def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
@@ -98,8 +103,8 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
     return count
 
 
-def _texts(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else value for key, value in row.items()}
+def _texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping | list) else value for key, value in row.items()}
 
 
 def _harmless(value: object) -> object:
@@ -124,6 +129,8 @@ _SCHEMA = pa.schema(
         *((name, pa.string()) for name in (*_MORE, "before", "after", *sorted(CORRELATIONS))),
     ]
 )
+COLUMNS = tuple(field.name for field in _SCHEMA)
+"""The columns of a flat row, in order."""
 _WRITERS: Mapping[str, Callable[[Iterator[dict[str, Any]], Path], int]] = {
     ".jsonl": _write_lines,
     ".csv": _write_csv,

@@ -44,6 +44,10 @@ _NAMES = """
 SELECT t.table_name FROM {schema}.ducklake_table t JOIN {schema}.ducklake_schema s ON s.schema_id = t.schema_id
 WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL AND s.schema_name = %s ORDER BY 1
 """
+_NUMBERS = """
+SELECT DISTINCT t.table_id FROM {schema}.ducklake_table t JOIN {schema}.ducklake_schema s ON s.schema_id = t.schema_id
+WHERE s.schema_name = %s AND t.table_name = %s
+"""
 _COLUMNS = """
 SELECT column_name, column_id, column_type, nulls_allowed FROM {schema}.ducklake_column
 WHERE table_id = %s AND end_snapshot IS NULL AND parent_column IS NULL ORDER BY column_order
@@ -104,6 +108,11 @@ def table_entry(session: psycopg.Connection[Any], lake: LakeAddress, dataset: Da
 def table_entries(session: psycopg.Connection[Any], lake: LakeAddress, zone: Zone) -> list[str]:
     """Return the names of the tables of a zone, sorted."""
     return [row[0] for row in _ask(session, lake, _NAMES, zone.value)]
+
+
+def table_numbers(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId) -> frozenset[int]:
+    """Return the numbers under which the catalogue knows, or knew, the tables of a dataset; what a snapshot changed is told by them."""
+    return frozenset(row[0] for row in _ask(session, lake, _NUMBERS, dataset.zone.value, dataset.name))
 
 
 def table_facts(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId) -> TableFacts:

@@ -33,6 +33,7 @@ from polyceph.lake.facts import (
     loaded_snapshot,
     snapshot_records,
     table_facts,
+    table_numbers,
 )
 from polyceph.lake.load import load_delivery
 from polyceph.lake.locks import TableLock, catalogue_session, table_locks
@@ -179,6 +180,11 @@ class DomainLake:
         """
         with catalogue_session(self.own) as session:
             return loaded_files(session, self.own, dataset, key)
+
+    def numbers(self, dataset: DatasetId) -> frozenset[int]:
+        """Return the numbers of the tables that an own dataset has, or had, in the catalogue."""
+        with catalogue_session(self.own) as session:
+            return table_numbers(session, self.own, dataset)
 
     def newest_snapshot(self) -> int:
         """Return the number of the lake's newest snapshot, to read several things at one moment with AT (VERSION => n)."""

@@ -16,6 +16,9 @@ from polyceph.store import rows
 from polyceph.store.connection import translated
 from polyceph.store.tables import dataset, declaration, event, journal_leaf, run_request, snapshot
 
+_DECLARATIONS = 20
+"""Declarations fetched at once: one of a large federation is some megabytes."""
+
 
 class PostgresQueries:
     """`core.ports.Queries` on PostgreSQL; each call is one transaction and sees one moment."""
@@ -28,6 +31,15 @@ class PostgresQueries:
         with self._reading("the last declaration") as connection:
             row = connection.execute(last_declaration_statement()).first()
         return rows.applied_declaration(row) if row else None
+
+    def declarations(self, until: datetime | None = None) -> Iterator[AppliedDeclaration]:
+        """Yield every declaration that was applied before a moment, oldest first, a few at a time: each may be large."""
+        statement = select(declaration).order_by(declaration.c.seq).execution_options(yield_per=_DECLARATIONS)
+        if until is not None:
+            statement = statement.where(declaration.c.applied_at < until)
+        with self._reading("declarations") as connection:
+            for row in connection.execute(statement):
+                yield rows.applied_declaration(row)
 
     def datasets(self, domain: str | None = None) -> tuple[RecordedDataset, ...]:
         """Return the datasets that are not removed, sorted, of one domain or of all."""
@@ -123,5 +135,5 @@ def events_statement(wanted: EventFilter) -> Select[tuple[object, ...]]:
 def _about(dataset: str) -> ColumnElement[bool]:
     """What happened to a dataset, and what names it: the datasets of a run, the contracts of a snapshot."""
     after = event.c.body["after"]
-    named = [cast(after[part].astext, JSONB).has_key(dataset) for part in ("datasets", "contracts")]
+    named = [cast(after[part], JSONB).has_key(dataset) for part in ("datasets", "contracts")]
     return or_(event.c.body["subject"]["id"].astext == dataset, *named)

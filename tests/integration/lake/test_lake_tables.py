@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -74,6 +75,24 @@ def test_facts_come_from_the_catalogue_and_follow_deletes(lake: DomainLake, comm
     assert (made.rows, made.files, facts.rows, facts.files) == (1000, 1, 991, 2)
     assert facts.bytes > made.bytes > 0
     assert facts.snapshot == lake.snapshots()[-1].snapshot
+
+
+def test_what_snapshots_changed_is_told_by_the_numbers_a_table_has_had(lake: DomainLake, commit: LakeCommit) -> None:
+    for name in ("counted", "other"):
+        lake.replace(silver(name), "SELECT range AS id FROM range(10)", commit)
+    first = lake.numbers(silver("counted"))
+    with lake.connection(commit) as connection:
+        connection.execute("INSERT INTO meuse.silver.counted VALUES (5000)")
+    with lake.connection(commit) as connection:
+        connection.execute("DROP TABLE meuse.silver.counted")
+        connection.execute("CREATE TABLE meuse.silver.counted AS SELECT 1 AS id")
+    numbers = lake.numbers(silver("counted"))
+
+    assert first < numbers, "a table that is gone is still known by its number"
+    assert not numbers & lake.numbers(silver("other"))
+    assert lake.numbers(silver("absent")) == frozenset()
+    told = [{int(one) for one in re.findall(r"_(?:table|insert|delete):(\d+)", each.changes)} for each in lake.snapshots()]
+    assert [bool(each & numbers) for each in told][-2:] == [True, True]
 
 
 def test_a_view_has_columns_and_no_count(lake: DomainLake, commit: LakeCommit) -> None:

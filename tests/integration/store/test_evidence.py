@@ -35,6 +35,31 @@ def test_recorders_beside_each_other_write_each_change_once(store: Engine, make_
     assert [one.event.subject_id for one in events] == [f"education@{n}" for n in range(20)]
 
 
+def test_a_change_of_a_lake_is_tied_to_its_run_and_the_commit_of_the_code(
+    store: Engine, make_federation: Callable[..., Federation]
+) -> None:
+    queries = PostgresQueries(store)
+    apply_federation(PostgresUnitOfWork(store), queries, make_federation("education.raw.schools"), actor=ANNE, commit="c")
+    stamps = ({"run": "r1", "code": "c9"}, {"run": "provision", "code": ""}, {})
+    began = datetime(2026, 11, 1, tzinfo=UTC)
+    record_snapshots(
+        PostgresUnitOfWork(store), [SnapshotRecord("education", n, began, "anne", "load", extra) for n, extra in enumerate(stamps)]
+    )  # fmt: skip
+    ties = [one.event.correlation for one in queries.events(EventFilter(action="snapshot.committed"))]
+    assert ties == [{"run": "r1", "commit": "c9"}, {"run": "provision"}, {}]
+
+
+def test_declarations_are_asked_for_up_to_a_moment(store: Engine, make_federation: Callable[..., Federation]) -> None:
+    queries = PostgresQueries(store)
+    for digest in ("d1", "d2", "d3"):
+        federation = make_federation("education.raw.schools", digest=digest)
+        apply_federation(PostgresUnitOfWork(store), queries, federation, actor=ANNE, commit=digest)
+    found = list(queries.declarations())
+    assert [one.digest for one in found] == ["d1", "d2", "d3"]
+    assert [one.digest for one in queries.declarations(found[2].applied_at)] == ["d1", "d2"]
+    assert list(queries.declarations(found[0].applied_at)) == []
+
+
 def test_a_domain_whose_declarations_cannot_be_read_is_not_removed(store: Engine, make_federation: Callable[..., Federation]) -> None:
     queries, work = PostgresQueries(store), PostgresUnitOfWork(store)
     whole = make_federation("education.raw.schools", "culture.gold.museums", "health.gold.beds", digest="d1")

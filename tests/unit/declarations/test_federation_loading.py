@@ -8,6 +8,7 @@ import pytest
 
 from polyceph.core.model.classification import Classification, PersonalData
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.domain import Serving
 from polyceph.declarations.federation import load_domain, load_federation
 from polyceph.errors import Invalid, NotFound
 from polyceph.testing.federations import federation_files, write_federation
@@ -44,6 +45,15 @@ def test_a_contract_carries_columns_people_and_places(tmp_path, connectors):
         ("label", "Libellé", False, PersonalData.NONE),
     ]
     assert str(contract.place) == "domains/education/contracts/raw/schools.odcs.yaml:4:7"
+
+
+def test_an_output_says_what_it_serves_and_as_what(tmp_path, connectors):
+    federation = load_federation(write_federation(tmp_path), today=TODAY, connectors=connectors)
+
+    datasets = federation.domains["education"].datasets
+    gold = DatasetId("education", Zone.GOLD, "pupils_by_school")
+    assert datasets[DatasetId("education", Zone.OUTPUT, "pupils_by_school")].serves == Serving(gold, "postgres")
+    assert datasets[gold].serves is None
 
 
 def test_bronze_and_silver_inherit_the_people_of_the_domain(tmp_path, connectors):

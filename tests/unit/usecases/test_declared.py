@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from polyceph.core.model.dataset import Zone
+from polyceph.core.model.domain import Serving
 from polyceph.core.model.federation import Federation
 from polyceph.core.usecases.declared import content_of
 
@@ -21,6 +23,18 @@ def source_digest(federation: Federation, options: dict[str, object]) -> str:
 
 def test_it_comes_back_from_json_as_it_was(content: dict[str, Any]) -> None:
     assert json.loads(json.dumps(content, sort_keys=True)) == content
+
+
+def test_an_output_is_kept_with_what_it_serves(federation: Federation) -> None:
+    education = federation.domains["education"]
+    (gold,) = education.datasets
+    output = replace(education.datasets[gold], id=replace(gold, zone=Zone.OUTPUT), serves=Serving(gold, "csv"))
+    datasets = {**education.datasets, output.id: output}
+    found = content_of(replace(federation, domains={"education": replace(education, datasets=datasets)}))["domains"]["education"][
+        "datasets"
+    ]
+    assert found["education.output.pupils"]["serves"] == {"of": "education.gold.pupils", "form": "csv"}
+    assert found["education.gold.pupils"]["serves"] is None
 
 
 def test_it_holds_no_address_no_name_of_a_person_and_no_option_of_a_source(content: dict[str, Any]) -> None:

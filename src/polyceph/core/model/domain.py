@@ -21,6 +21,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Serving:
+    """What an output serves, and as what: `postgres` is a table, every other form a file (`csv`, `parquet`, `xlsx`)."""
+
+    of: DatasetId
+    form: str
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A dataset with the persons who answer for it; contract is None only in bronze and silver."""
 
@@ -30,6 +38,8 @@ class Dataset:
     contract: Contract | None
     produced_by: Place | None = None
     """Where the component or model that makes it is declared; None when nothing makes it."""
+    serves: Serving | None = None
+    """What it serves when it is an output."""
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,12 @@ _ALL = (
     EventKind("journal.read", "journal", "Events were looked at", "filter, number of events"),
     EventKind("journal.exported", "journal", "Events were exported", "filter, format, number of events, digest of the file"),
     EventKind("journal.archived", "journal", "Old events were moved into a sealed archive", "range, root, digest of the file"),
-    EventKind("dossier.exported", "dataset", "A dossier of a dataset and a period was made", "period, number of events, digest"),
+    EventKind(
+        "dossier.exported",
+        "dataset",
+        "A dossier of a dataset and a period was made",
+        "period, number of events, size of the journal, whether it was whole, digest of the file",
+    ),
     EventKind("period.reviewed", "journal", "An auditor signed off a period", "period, number and root of what was there, note"),
     EventKind("pseudonym.made", "pseudonym", "A person the data is about got a pseudonym"),
     EventKind("pseudonym.destroyed", "pseudonym", "The key of a pseudonym was destroyed: nobody can tell any more who it was"),

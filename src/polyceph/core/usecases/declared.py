@@ -63,6 +63,7 @@ def _dataset(dataset: Dataset) -> dict[str, Any]:
         "contract_digest": contract.digest if contract else None,
         "contract_status": contract.status if contract else None,
         "columns": {one.name: _column(one) for one in contract.columns} if contract else {},
+        "serves": {"of": str(dataset.serves.of), "form": dataset.serves.form} if dataset.serves else None,
     }
 
 

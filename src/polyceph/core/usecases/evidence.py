@@ -47,7 +47,7 @@ def record_readings(uow: UnitOfWork, queries: Queries, said: Sequence[SaidReadin
 
 
 def _snapshot_event(one: SnapshotRecord) -> Event:
-    run = one.extra.get("run")
+    ties = {"run": one.extra.get("run"), "commit": one.extra.get("code")}
     return Event(
         actor=Actor(ActorKind.SERVICE, one.author or "unknown"),
         door=str(one.extra.get("door", "lake")),
@@ -57,7 +57,7 @@ def _snapshot_event(one: SnapshotRecord) -> Event:
         domain=one.domain,
         reason=one.message,
         after={"changes": one.changes, "at": one.at.isoformat(), "contracts": one.extra.get("contracts")},
-        correlation={"run": str(run)} if run else {},
+        correlation={tie: str(value) for tie, value in ties.items() if value},
     )
 
 

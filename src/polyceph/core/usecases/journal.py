@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from polyceph.core.journal_ports import HeadSigner, SealedLog
+from polyceph.core.model.dossier import Dossier
 from polyceph.core.model.event import Actor, ActorKind, Event, EventFilter, JournalEntry
 from polyceph.core.model.head import Note, TreeHead, parse_head, parse_note, rotation_text
 from polyceph.core.model.journal import Archive, JournalKey, KeptHead, Verification
@@ -91,12 +92,14 @@ def review_period(uow: UnitOfWork, log: SealedLog, since: datetime, until: datet
 
 def reviewers(entry: JournalEntry, reviews: tuple[JournalEntry, ...]) -> tuple[str, ...]:
     """Return who signed off a period with this event in it, after it was sealed; nobody means it is unreviewed."""
-    return tuple(sorted({one.event.actor.id for one in reviews if _covers(one.event.after or {}, entry)}))
+    return tuple(sorted({one.event.actor.id for one in reviews if is_covered(entry, one)}))
 
 
-def _covers(review: Mapping[str, object], entry: JournalEntry) -> bool:
-    since, until = datetime.fromisoformat(str(review["since"])), datetime.fromisoformat(str(review["until"]))
-    return entry.index is not None and entry.index < int(str(review["size"])) and since <= entry.at < until
+def is_covered(entry: JournalEntry, review: JournalEntry) -> bool:
+    """Tell whether an event was among what a review signed off: in its period, and sealed by then."""
+    after = review.event.after or {}
+    since, until = (datetime.fromisoformat(str(after[name])) for name in ("since", "until"))
+    return entry.index is not None and entry.index < int(str(after["size"])) and since <= entry.at < until
 
 
 def record_verification(uow: UnitOfWork, origin: str, found: Verification, *, actor: Actor) -> None:
@@ -113,6 +116,13 @@ def record_reading(uow: UnitOfWork, origin: str, wanted: EventFilter, count: int
 def record_export(uow: UnitOfWork, origin: str, what: Mapping[str, object], *, actor: Actor) -> None:
     """Keep that somebody took events out of the platform: which, how many, in which form, with the file's digest."""
     _record(uow, _event("journal.exported", origin, actor=actor, after=what))
+
+
+def record_dossier(uow: UnitOfWork, dossier: Dossier, what: Mapping[str, object], *, actor: Actor) -> None:
+    """Keep that somebody took a dossier out of the platform: of which dataset and period, and `what` was in it."""
+    dataset, period = dossier.dataset, dossier.period
+    after = {"since": period.since.isoformat(), "until": period.until.isoformat(), **what}
+    _record(uow, Event(actor, "cli", "dossier.exported", "dataset", str(dataset), domain=dataset.domain, after=after))
 
 
 def archive(uow: UnitOfWork, origin: str, archived: Archive, *, actor: Actor) -> None:
