@@ -19,6 +19,8 @@ from polyceph.errors import Invalid, Misconfigured, NotFound, Unavailable
 FORMAT = "polyceph-journal-bundle/v1"
 _MOST_HEADS = 500
 """A bundle holds so many heads at most, evenly spread: they tell where a log was altered, and each costs a signature to check."""
+_PROOFS_HEADS = 30
+"""So many heads stand in a bundle of proofs unasked: who keeps one of them sees without asking that the journal continues it."""
 Heard = Callable[[int, int], None]
 
 
@@ -96,7 +98,7 @@ def write_proofs(log: SealedLog, path: Path, indexes: Iterable[int], *, since: S
     last = log.last_head()
     if last is None or (chosen and chosen[-1] >= last.size):
         raise Invalid("no head covers these events yet", hint="seal the journal first: polyceph journal seal")
-    wanted = sorted({size for size in since if size < last.size})
+    wanted = sorted({size for size in (*since, *_thinned(log.head_sizes(), _PROOFS_HEADS)) if size < last.size})
     heads = [_head(log, size) for size in wanted] + [last]
 
     def write(file: _File) -> int:
@@ -160,8 +162,12 @@ def _spread(log: SealedLog, size: int | None) -> list[KeptHead]:
     sizes = [one for one in log.head_sizes() if size is None or one <= size]
     if not sizes or (size is not None and sizes[-1] != size):
         raise Invalid("no head covers these events yet", hint="seal the journal first: polyceph journal seal")
-    step = -(-len(sizes) // _MOST_HEADS)
-    return [_head(log, one) for one in sizes[::-1][::step][::-1]]
+    return [_head(log, one) for one in _thinned(sizes, _MOST_HEADS)]
+
+
+def _thinned(sizes: Sequence[int], most: int) -> Sequence[int]:
+    """Return at most so many sizes, evenly spread, the last one among them."""
+    return sizes[::-1][:: max(1, -(-len(sizes) // most))][::-1]
 
 
 def _head(log: SealedLog, size: int) -> KeptHead:
