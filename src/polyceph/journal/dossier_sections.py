@@ -66,7 +66,7 @@ def sections(dossier: Dossier, words: Words) -> tuple[Section, ...]:
     made = _Tables(dossier, words)
     tables = {
         "readers": [made.readers()],
-        "accesses": [made.accesses()],
+        "accesses": [made.accesses(), made.untold()],
         "refusals": [made.refusals()],
         "decisions": [made.decisions()],
         "answering": [made.answering()],
@@ -111,6 +111,18 @@ class _Tables:
             "event": self._mark_of,
         }
         return self._table("accesses", self._dossier.accesses, cells)
+
+    def untold(self) -> TableView:
+        cells: _Cells = {
+            "when": lambda one: self._moment(happened_at(one)),
+            "who": lambda one: Cell(self._words.actor(one.event.actor)),
+            "door": lambda one: Cell(one.event.door),
+            "rows": lambda one: self._told(one, "rows", tone="number"),
+            "purpose": lambda one: Cell(one.event.purpose or "—"),
+            "reason": lambda one: Cell(one.event.reason or "—"),
+            "event": self._mark_of,
+        }
+        return self._table("untold", self._dossier.untold, cells)
 
     def refusals(self) -> TableView:
         return self._table("refusals", self._dossier.refusals, {**self._said(), **self._why(), "event": self._mark_of})

@@ -34,6 +34,7 @@ def tables(dossier: Dossier) -> tuple[Table, ...]:
     levels = [{"classification": one.value, **_spell(one)} for one in dossier.classifications]
     events = {
         "accesses": dossier.accesses,
+        "untold": dossier.untold,
         "refusals": dossier.refusals,
         "decisions": dossier.decisions,
         "changes": dossier.changes,
@@ -92,7 +93,7 @@ def standing(dossier: Dossier) -> dict[str, str | None]:
 
 def summary(dossier: Dossier) -> dict[str, int]:
     """Return what was found in numbers."""
-    counted = ("accesses", "refusals", "decisions", "changes", "runs", "snapshots", "reviews", "others")
+    counted = ("accesses", "untold", "refusals", "decisions", "changes", "runs", "snapshots", "reviews", "others")
     return {
         **{name: len(getattr(dossier, name)) for name in counted},
         "incidents": len(dossier.failures),

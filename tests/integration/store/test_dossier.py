@@ -119,6 +119,7 @@ def test_it_tells_what_was_recorded_through_the_use_cases(told: dict[str, Any]) 
     assert sections == {
         "readers": ["consumption.declared", "dataset.added", "consumption.withdrawn"],
         "accesses": ["dataset.read"],
+        "untold": [],
         "refusals": ["read.refused"],
         "decisions": ["read.refused"],
         "answering": ["dataset.added"],

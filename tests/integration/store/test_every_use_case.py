@@ -25,6 +25,7 @@ from journals import ANNE, opened
 from polyceph.bootstrap.journal import PlatformJournal, Signer
 from polyceph.core import usecases
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.dossier import Period
 from polyceph.core.model.event import EventFilter
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.journal import Archive, Verification
@@ -32,6 +33,7 @@ from polyceph.core.model.reading import READ, REFUSED, SERVED, Reading, SaidRead
 from polyceph.core.ports import RunOutcome, RunRequest, SeenRun, SnapshotRecord
 from polyceph.core.usecases import evidence, journal, platform_life, pseudonyms, refusals, runs
 from polyceph.core.usecases import federation as declared
+from polyceph.core.usecases.dossier import DossierFacts, select
 from polyceph.errors import Conflict, Invalid, NotFound, PolycephError, Problem
 from polyceph.journal.keys import make_key
 from polyceph.settings import PostgresAddress
@@ -112,6 +114,11 @@ def archive(world: World) -> object:
 
 def review(world: World, days: int) -> object:
     return journal.review_period(world.work, world.journal.log, NOW, NOW + timedelta(days=days), actor=ANNE)
+
+
+def dossier(world: World) -> object:
+    found = select(DatasetId("education", Zone.RAW, "schools"), Period(NOW, NOW + timedelta(days=1)), DossierFacts([]))
+    return journal.record_dossier(world.work, found, {"events": 0}, actor=ANNE)
 
 
 def forget(world: World, identity: str) -> object:
@@ -199,6 +206,7 @@ CASES: dict[str, list[Case]] = {
     "journal.record_export": [
         Case(lambda w: journal.record_export(w.work, w.journal.origin, {"events": 3}, actor=ANNE), ("journal.exported",))
     ],
+    "journal.record_dossier": [Case(dossier, ("dossier.exported",))],
     "journal.record_refusal": [
         Case(lambda w: journal.record_refusal(w.work, w.journal.origin, "folder x", "it was altered"), ("head.refused",))
     ],

@@ -142,6 +142,13 @@ def _reading(plant: Plant) -> None:
     plant.add("read of museums", "10-15 12:00", "dataset.read", MUSEUMS, actor=culture, after=seen)
     plant.add("refused", "10-17 12:00", "read.refused", PUPILS, allowed=False, policy="consumption", reason="sport does not declare it")
     plant.add("refused schools", "10-17 12:00", "read.refused", SCHOOLS, allowed=False, policy="consumption", reason="no")
+    for label, when, domain in (
+        ("untold", "10-15 13:00", "education"),
+        ("untold by culture", "10-19 13:00", "culture"),
+        ("untold by culture afterwards", "10-20 13:00", "culture"),
+        ("untold by sport", "10-15 13:00", "sport"),
+    ):
+        plant.add(label, when, "dataset.read", "unknown", domain=domain, door="postgres", after={"rows": 3})
     plant.add("read late", "11-01 00:01", "dataset.read", PUPILS, after={"rows": 1, "at": at("10-31 23:59").isoformat()})
     plant.add(
         "both",

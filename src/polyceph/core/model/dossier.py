@@ -143,6 +143,8 @@ class Dossier:
     """Who could read."""
     accesses: tuple[JournalEntry, ...]
     """Who did."""
+    untold: tuple[JournalEntry, ...]
+    """Reads that do not tell what they read, by domains that could read the dataset at that moment."""
     refusals: tuple[JournalEntry, ...]
     decisions: tuple[JournalEntry, ...]
     answering: tuple[tuple[Ground, Spell], ...]
@@ -174,6 +176,7 @@ class Dossier:
         return {
             "readers": _numbered(_bounds(spells)),
             "accesses": self.accesses,
+            "untold": self.untold,
             "refusals": self.refusals,
             "decisions": self.decisions,
             "answering": _numbered(_bounds(answering)),

@@ -9,10 +9,23 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.model.dossier import CodeVersion, ContractSpell, Dossier, Ground, LakeChange, Period, Reader, RunStory, Spell, is_in
+from polyceph.core.model.dossier import (
+    CodeVersion,
+    ContractSpell,
+    Dossier,
+    Ground,
+    LakeChange,
+    Period,
+    Reader,
+    RunStory,
+    Spell,
+    happened_at,
+    is_in,
+)
 from polyceph.core.model.event import Event, JournalEntry
 from polyceph.core.ports import AppliedDeclaration
 from polyceph.core.usecases import spells
+from polyceph.core.usecases.evidence import UNKNOWN
 from polyceph.core.usecases.journal import REVIEWED, reviewers
 
 SNAPSHOT, RUN_REQUESTED = "snapshot.committed", "run.requested"
@@ -52,11 +65,13 @@ def select(dataset: DatasetId, period: Period, facts: DossierFacts) -> Dossier:
     own = [one for one in events if concerns(one.event, dataset)]
     own += [*(one.entry for one in changes), *(entry for run in runs for entry in run.entries)]
     inside = tuple(one for one in _numbered(own) if is_in(one, period))
+    readers = _readers(dataset, period, points)
     found = Dossier(
         dataset=dataset,
         period=period,
-        readers=_readers(dataset, period, points),
+        readers=readers,
         accesses=tuple(one for one in inside if one.event.action in _ACCESSES and one.event.allowed),
+        untold=tuple(one for one in events if is_in(one, period) and _may_be_a_read(one, readers)),
         refusals=tuple(one for one in inside if not one.event.allowed),
         decisions=tuple(one for one in inside if _is_decision(one.event)),
         answering=_answering(period, points),
@@ -98,6 +113,19 @@ def _is_named_in(problem: Mapping[str, object], dataset: DatasetId) -> bool:
     file = PurePosixPath(str(problem.get("file")))
     zones = set(file.parts) & set(Zone)
     return file.parts[:2] == ("domains", dataset.domain) and file.name == f"{dataset.name}.odcs.yaml" and zones <= {dataset.zone}
+
+
+def _may_be_a_read(entry: JournalEntry, readers: Sequence[Reader]) -> bool:
+    """Tell whether somebody read what is not told, for a domain that could read the dataset then."""
+    event, at = entry.event, happened_at(entry)
+    if event.subject_id != UNKNOWN or event.action not in _ACCESSES:
+        return False
+    able = [one.spell for one in readers if one.ground in (Ground.DOMAIN, Ground.CONSUMER) and one.spell.value == event.domain]
+    return any(_holds_at(one, at) for one in able)
+
+
+def _holds_at(spell: Spell, at: datetime) -> bool:
+    return (spell.since is None or spell.since <= at) and (spell.until is None or at < spell.until)
 
 
 def _is_decision(event: Event) -> bool:
@@ -152,8 +180,7 @@ def _is_asked(story: RunStory, dataset: DatasetId, *, existed: Sequence[Spell]) 
         return False
     wanted = (story.asked.event.after or {}).get("datasets")
     if wanted == _EVERYTHING and story.asked.event.domain == dataset.domain:
-        at = story.asked.at
-        return not existed or any((one.since is None or one.since <= at) and (one.until is None or at < one.until) for one in existed)
+        return not existed or any(_holds_at(one, story.asked.at) for one in existed)
     return _holds(wanted, str(dataset))
 
 

@@ -14,6 +14,7 @@ from polyceph.core.model.event import EventFilter, JournalEntry
 from polyceph.core.ports import AppliedDeclaration, Queries
 from polyceph.core.usecases import spells
 from polyceph.core.usecases.dossier import DECLARATIONS_REFUSED, RUN_REQUESTED, SNAPSHOT, DossierFacts
+from polyceph.core.usecases.evidence import UNKNOWN
 from polyceph.core.usecases.journal import reviews
 from polyceph.errors import Invalid, NotFound
 
@@ -100,7 +101,8 @@ def _before(queries: Queries, dataset: DatasetId, period: Period) -> Iterator[Jo
 
 
 def _within(queries: Queries, dataset: DatasetId, period: Period) -> Iterator[JournalEntry]:
-    yield from _all(queries, EventFilter(dataset=str(dataset), since=period.since, until=period.until + LATE))
+    for name in (str(dataset), UNKNOWN):
+        yield from _all(queries, EventFilter(dataset=name, since=period.since, until=period.until + LATE))
     for action in (*spells.OF_DOMAIN, *DECLARATIONS_REFUSED, *_RUN_ACTIONS):
         domain = None if action == "federation.refused" else dataset.domain
         yield from _all(queries, EventFilter(domain=domain, action=action, since=period.since, until=period.until))

@@ -12,7 +12,8 @@ from polyceph.core.ports import Queries, SnapshotRecord, UnitOfWork
 from polyceph.errors import Invalid
 
 _ROLE = "domain_"
-_UNKNOWN = "unknown"
+UNKNOWN = "unknown"
+"""What stands for the dataset of a read that does not tell what it reads."""
 
 
 def record_snapshots(uow: UnitOfWork, snapshots: Sequence[SnapshotRecord]) -> int:
@@ -101,11 +102,11 @@ def _understood(one: SaidReading, reading: Reading, askers: Mapping[str, tuple[s
         door=reading.door,
         action=reading.action,
         subject_kind="dataset",
-        subject_id=str(dataset or _UNKNOWN),
+        subject_id=str(dataset or UNKNOWN),
         domain=dataset.domain if dataset else domain,
         allowed=not is_refused,
         policy="consumption" if is_refused else None,
-        reason=f"{domain} does not declare in consumes that it reads {dataset or _UNKNOWN}" if is_refused else None,
+        reason=f"{domain} does not declare in consumes that it reads {dataset or UNKNOWN}" if is_refused else None,
         purpose=reading.purpose,
         after=_kept(one, reading),
         correlation={tie: value for tie, value in ties.items() if value},
@@ -132,7 +133,7 @@ def _not_understood(one: SaidReading) -> Event:
         door="lake",
         action=READ,
         subject_kind="dataset",
-        subject_id=_UNKNOWN,
+        subject_id=UNKNOWN,
         domain=_domain(one),
         reason="not understood",
         after={"sha256": _digest(one), "at": one.at.isoformat()},
