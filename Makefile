@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .PHONY: help demo test check format bench docs lock clean environment
 
 bin := .venv/bin
-code := src tests docs $(wildcard bench) $(wildcard examples)
+code := src tests docs verifier $(wildcard bench) $(wildcard examples)
 say = printf '%s\n' "$(1)" >&2
 
 help: ## list the targets

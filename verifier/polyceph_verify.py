@@ -137,8 +137,7 @@ class Verification:
     def read_trust(self, folder: Path) -> None:
         """Read what is kept outside."""
         self.keys = [(-1, read_key((folder / "key").read_bytes().decode().removesuffix("\n"), JOURNAL))]
-        for path in folder.glob("witnesses"):
-            self.witnesses = [read_key(text, WITNESS) for text in path.read_bytes().decode().splitlines()]
+        self.witnesses = [read_key(text, WITNESS) for path in folder.glob("witnesses") for text in path.read_bytes().decode().splitlines()]
         for path in sorted((folder / "heads").glob("*"), key=lambda path: int(path.name)):
             self.add_head(self.outside, path.read_bytes().decode(), self.keys[0][1][0])
         self.leaves = [*folder.glob("leaves")]
@@ -279,10 +278,7 @@ def verify(bundle_path: str | Path, trust_folder: str | Path | None = None) -> d
     result = {"reason": reason, "ok": not check.faults, "anchored": anchored, "exit": code, "first_bad": first, "between": between}
     result |= {"origin": check.origin, "kind": check.kind, "events": check.events, "heads": len(check.heads), "outside": len(check.outside)}
     result |= {"period": [at for at in check.period if at], "keys": [f"{key[0]}+{key[1].hex()}" for _, key in check.keys]}
-    return result | {
-        "witnesses": {size: names for size, names in check.cosigned.items() if names},
-        "seconds": round(time.perf_counter() - start, 3),
-    }
+    return result | {"witnesses": check.cosigned, "seconds": round(time.perf_counter() - start, 3)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -293,7 +289,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args(arguments)
     result = verify(given.bundle, given.trust)
-    lines = [f"{name.replace('_', ' '):<10} {value}" for name, value in result.items() if value not in (None, [], {}, "")]
+    lines = [f"{key:<10} {one}" for key, one in result.items() if one not in (None, [], "") and (key != "witnesses" or any(one.values()))]
     sys.stdout.write((json.dumps(result) if given.json else "\n".join(lines)).encode("ascii", "backslashreplace").decode() + "\n")
     return int(result["exit"])
 
