@@ -27,7 +27,7 @@ def make_sealed(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFact
     """Return a function that makes a journal of so many events in all, under so many heads, kept in a folder."""
     pools = []
 
-    def make(folder: Path, count: int, *, heads: int) -> PlatformJournal:
+    def make(folder: Path, count: int, *, heads: int, make: Callable[[int], Event] = _event) -> PlatformJournal:
         mark = secrets.token_hex(5)
         names = Databases(f"store_{mark}", f"dagster_{mark}", f"lake_{mark}", f"output_{mark}")
         addresses = provision(postgres, tmp_path_factory.getbasetemp() / "secrets", databases=names)
@@ -40,7 +40,7 @@ def make_sealed(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFact
         for start in range(1, count, -(-count // heads)):
             with PostgresUnitOfWork(store) as work:
                 for number in range(start, min(start + -(-count // heads), count)):
-                    work.record(_event(number))
+                    work.record(make(number))
                 work.commit()
             journal.seal(at_once=True)
         return journal
