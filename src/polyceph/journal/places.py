@@ -5,10 +5,12 @@ A place is a witness of its own: it takes a new head only when the hashes it kee
 
 from __future__ import annotations
 
+import fcntl
 import os
 import smtplib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -32,11 +34,23 @@ def keep(log: SealedLog, folder: Path, witnesses: Sequence[str]) -> list[int]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _keep_keys(log, folder)
-        _write(folder / WITNESSES, "".join(f"{one}\n" for one in witnesses))
-        return _keep_heads(log, folder)
+        with _alone(folder):
+            _keep_keys(log, folder)
+            _write(folder / WITNESSES, "".join(f"{one}\n" for one in witnesses))
+            return _keep_heads(log, folder)
     except OSError as error:
         raise Unavailable(f"{folder} cannot be written: {error.strerror}", hint="see that it exists and is writable") from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out: the platform and a command may both bring a folder up to date."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def read_trusted(folder: Path) -> Trusted:

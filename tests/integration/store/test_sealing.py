@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -233,6 +234,20 @@ def test_a_place_outside_takes_no_head_of_a_rewritten_journal(
     assert (kept.event.allowed, kept.event.reason) == (False, reason)
     journal.seal(at_once=True)
     assert len(PostgresQueries(store).events(EventFilter(action="head.refused"))) == 1, "told once"
+
+
+def test_a_place_that_several_bring_up_to_date_at_once_keeps_each_hash_once(
+    journal: PlatformJournal, store: Engine, tmp_path: Path
+) -> None:
+    for number in range(5):
+        record(store, 200, first=number * 200)
+        journal.log.seal()
+        usecases.sign_head(journal.log, journal.signer(), now=datetime.now(UTC))
+        with ThreadPoolExecutor(4) as pool:
+            news = list(pool.map(lambda _: journal.keep(tmp_path / "shared"), range(4)))
+        assert sorted(map(len, news)) == [0, 0, 0, 1]
+    assert journal.verify(journal.trusted(tmp_path / "shared")).ok
+    assert (tmp_path / "shared" / "leaves").stat().st_size == 32 * journal.log.size()
 
 
 def test_a_place_of_another_journal_is_not_written_into(journal: PlatformJournal, tmp_path: Path) -> None:
