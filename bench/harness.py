@@ -19,17 +19,24 @@ import psutil
 import psycopg
 from pydantic import SecretStr
 
+from polyceph.bootstrap.journal import PlatformJournal
 from polyceph.core.model.classification import Classification
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.event import Actor, ActorKind
+from polyceph.core.model.federation import Federation
 from polyceph.core.model.place import Place
 from polyceph.lake.attach import create_postgres_secret
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.provision import provision_lake
-from polyceph.settings import LakeAddress, PostgresAddress
+from polyceph.settings import LakeAddress, PostgresAddress, Settings
+from polyceph.store.connection import engine
 from polyceph.store.embedded import EmbeddedPostgres
+from polyceph.store.journal import PostgresJournal
+from polyceph.store.migrate import migrate
+from polyceph.store.server import provision
 
 ROUNDS = 3
 DOMAIN = "bench"
@@ -101,6 +108,34 @@ def bench() -> Iterator[Bench]:
             extensions = install_extensions(folder / "extensions")
             provision_lake(catalogue, lake, {}, extensions=extensions)
             yield Bench(admin, lake, extensions, folder)
+
+
+@dataclass(frozen=True)
+class JournalBench:
+    """A running server with an empty journal, its store entered as owner and as application, and a folder to write in."""
+
+    admin: PostgresAddress
+    owner: PostgresAddress
+    app: PostgresAddress
+    journal: PlatformJournal
+    folder: Path
+
+
+@contextmanager
+def journal_bench() -> Iterator[JournalBench]:
+    """Start a server and open a journal; everything is gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="polyceph-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with EmbeddedPostgres(folder / "postgres", stop_with_parent=True) as admin:
+            addresses = provision(admin, folder / "secrets")
+            migrate(addresses.owner)
+            store = engine(addresses.app)
+            federation = Federation("bench", {}, ("en",), {}, {}, {}, {}, Place("federation.yaml"))
+            journal = PlatformJournal(Settings(federation=folder), federation, store, PostgresJournal(store))
+            journal.open(Actor(ActorKind.PERSON, "bench"))
+            yield JournalBench(admin, addresses.owner, addresses.app, journal, folder)
+            store.dispose()
 
 
 def fill_source(address: PostgresAddress, rows: int) -> None:

@@ -6,26 +6,18 @@ import json
 import multiprocessing
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
-from harness import machine, progress
+from harness import journal_bench, machine, progress
 
-from polyceph.bootstrap.journal import PlatformJournal
 from polyceph.core.model.event import Actor, ActorKind, Event
-from polyceph.core.model.federation import Federation
-from polyceph.core.model.place import Place
-from polyceph.settings import PostgresAddress, Settings
+from polyceph.settings import PostgresAddress
 from polyceph.store.connection import connect, engine
-from polyceph.store.embedded import EmbeddedPostgres
 from polyceph.store.journal import PostgresJournal
-from polyceph.store.migrate import migrate
-from polyceph.store.server import provision
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 ROUNDS, EACH, WRITERS = 3, 500, (1, 4, 16)
@@ -156,29 +148,20 @@ def beside_a_sealer(address: PostgresAddress, writers: int) -> float:
 
 def main() -> None:
     """Measure, print the JSON line, end with 1 when 16 writers are too slow."""
-    with tempfile.TemporaryDirectory(prefix="polyceph-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with EmbeddedPostgres(folder / "postgres", stop_with_parent=True) as admin:
-            addresses = provision(admin, folder / "secrets")
-            migrate(addresses.owner)
-            with psycopg.connect(**addresses.owner.arguments()) as connection:
-                connection.execute("SET search_path = polyceph")
-                connection.execute(_TABLES.encode())
-            app = addresses.app
-            store = engine(app)
-            federation = Federation("bench", {}, ("en",), {}, {}, {}, {}, Place("federation.yaml"))
-            PlatformJournal(Settings(federation=folder), federation, store, PostgresJournal(store)).open(Actor(ActorKind.PERSON, "bench"))
-            store.dispose()
-            with psycopg.connect(**admin.at("polyceph").arguments(), autocommit=True) as connection:
-                connection.execute("ALTER ROLE polyceph_app SET search_path = polyceph")
-            rates: dict[str, dict[int, list[float]]] = {"bare": {}, "chain": {}, "ours": {}}
-            for number in range(ROUNDS):
-                for writers in WRITERS:
-                    for way, measure in (("bare", bare), ("chain", chained), ("ours", None)):
-                        rate = beside_a_sealer(app, writers) if measure is None else timed(measure, app, writers)
-                        rates[way].setdefault(writers, []).append(rate)
-                        progress(f"round {number + 1}/{ROUNDS} {writers:>2} writers {way}: {rate:,.0f} events/s")
+    with journal_bench() as bench:
+        with psycopg.connect(**bench.owner.arguments()) as connection:
+            connection.execute("SET search_path = polyceph")
+            connection.execute(_TABLES.encode())
+        with psycopg.connect(**bench.admin.at("polyceph").arguments(), autocommit=True) as connection:
+            connection.execute("ALTER ROLE polyceph_app SET search_path = polyceph")
+        app = bench.app
+        rates: dict[str, dict[int, list[float]]] = {"bare": {}, "chain": {}, "ours": {}}
+        for number in range(ROUNDS):
+            for writers in WRITERS:
+                for way, measure in (("bare", bare), ("chain", chained), ("ours", None)):
+                    rate = beside_a_sealer(app, writers) if measure is None else timed(measure, app, writers)
+                    rates[way].setdefault(writers, []).append(rate)
+                    progress(f"round {number + 1}/{ROUNDS} {writers:>2} writers {way}: {rate:,.0f} events/s")
     medians = {way: {writers: statistics.median(found) for writers, found in by.items()} for way, by in rates.items()}
     most = WRITERS[-1]
     share = medians["ours"][most] / medians["bare"][most]

@@ -7,24 +7,15 @@ import json
 import multiprocessing
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from harness import machine, progress
+from harness import journal_bench, machine, progress
 
-from polyceph.bootstrap.journal import PlatformJournal
 from polyceph.core.model.event import Actor, ActorKind, Event
-from polyceph.core.model.federation import Federation
-from polyceph.core.model.place import Place
 from polyceph.journal import bundle
-from polyceph.settings import Settings
 from polyceph.store.connection import engine
-from polyceph.store.embedded import EmbeddedPostgres
-from polyceph.store.journal import PostgresJournal
-from polyceph.store.migrate import migrate
-from polyceph.store.server import provision
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,29 +44,19 @@ def share(number: int, path: Path, trust: Path) -> list[int]:
 
 def main() -> None:
     """Make the journal and its bundle, flip every bit, print the JSON line."""
-    with tempfile.TemporaryDirectory(prefix="polyceph-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with EmbeddedPostgres(folder / "postgres", stop_with_parent=True) as admin:
-            addresses = provision(admin, folder / "secrets")
-            migrate(addresses.owner)
-            store = engine(addresses.app)
-            federation = Federation("bench", {}, ("en",), {}, {}, {}, {}, Place("federation.yaml"))
-            journal = PlatformJournal(Settings(federation=folder), federation, store, PostgresJournal(store))
-            actor = Actor(ActorKind.PERSON, "bench")
-            journal.open(actor)
-            with PostgresUnitOfWork(store) as work:
-                for number in range(EVENTS - 1):
-                    work.record(Event(actor, "bench", "run.launched", "run", str(number)))
-                work.commit()
-            journal.seal(at_once=True)
-            path = bundle.write_log(journal.log, folder / "all.bundle").path
-            store.dispose()
+    with journal_bench() as bench:
+        store = engine(bench.app, pool_size=1)
+        with PostgresUnitOfWork(store) as work:
+            for number in range(EVENTS - 1):
+                work.record(Event(Actor(ActorKind.PERSON, "bench"), "bench", "run.launched", "run", str(number)))
+            work.commit()
+        store.dispose()
+        bench.journal.seal(at_once=True)
+        path = bundle.write_log(bench.journal.log, bench.folder / "all.bundle").path
         start = time.perf_counter()
-        with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
-            missed = [
-                bit for found in pool.starmap(share, [(number, path, journal.folder) for number in range(PROCESSES)]) for bit in found
-            ]
+        shares = [(number, path, bench.journal.folder) for number in range(PROCESSES)]
+        with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+            missed = [bit for found in pool.starmap(share, shares) for bit in found]
         bits = path.stat().st_size * 8
     seconds = round(time.perf_counter() - start, 1)
     result = {"bench": "journal.flips", "ours_s": seconds, "limit_s": None, "ratio_to_limit": None, "peers": {}, "ratio_to_best_peer": None}
