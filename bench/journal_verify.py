@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -95,11 +94,23 @@ def stand_alone(path: Path, trust: Path) -> dict[str, object]:
     start = time.perf_counter()
     with said.open("wb") as out:
         child = subprocess.Popen([sys.executable, "-I", str(VERIFIER), str(path), "--trust", str(trust), "--json"], stdout=out)
-        _, status, used = os.wait4(child.pid, 0)
+        peak = 0
+        while child.poll() is None:  # getrusage would tell of this process as it was when it forked
+            peak = max(peak, resident_peak_mb(child.pid))
+            time.sleep(0.02)
     seconds = time.perf_counter() - start
     progress(f"stand-alone: {seconds:.1f} s")
     verdict = json.loads(said.read_text())
-    return {"ok": status == 0 and verdict["ok"], "seconds": round(seconds, 2), "peak_mb": used.ru_maxrss // 1024}
+    return {"ok": child.returncode == 0 and verdict["ok"], "seconds": round(seconds, 2), "peak_mb": peak}
+
+
+def resident_peak_mb(pid: int) -> int:
+    """Return the most memory a process had so far, in MiB; 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
 def hashing(path: Path) -> float:
