@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,10 +12,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import exc, text
 
+from polyceph.core.model.event import Actor, ActorKind, Event, EventFilter
 from polyceph.errors import Denied, Misconfigured
 from polyceph.settings import PostgresAddress
+from polyceph.store import migrate as migrations
+from polyceph.store.canonical import canonical
 from polyceph.store.connection import connect, engine
 from polyceph.store.migrate import migrate, newest_revision
+from polyceph.store.queries import PostgresQueries
 from polyceph.store.server import StoreAddresses
 from polyceph.store.tables import SCHEMA, metadata
 
@@ -69,3 +74,38 @@ def test_only_the_owner_migrates(provisioned: StoreAddresses) -> None:
 def test_a_server_without_roles_is_named(bare_server: PostgresAddress) -> None:
     with pytest.raises(Misconfigured, match="provision the server before"):
         migrate(bare_server)
+
+
+def test_events_in_columns_become_the_same_events_in_json(provisioned: StoreAddresses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "newest_revision", lambda: "0001")
+    upgraded = migrations.command.upgrade
+    monkeypatch.setattr(migrations.command, "upgrade", lambda config, _: upgraded(config, "0001"))
+    migrate(provisioned.owner)
+    with connect(provisioned.app, autocommit=True) as connection:
+        connection.execute(
+            """INSERT INTO polyceph.event (actor_kind, actor_id, on_behalf_of, door, action, subject_kind, subject_id, domain, allowed,
+                   policy, reason, before, after, correlation)
+               VALUES ('person', 'anne.dupont', 'the board', 'cli', 'run.finished', 'run', 'q1', 'education', false, 'purpose', 'é "none"',
+                   '{"b": 1, "a": [true, null]}', '{"seconds": 1.50}', '{"run": "r1"}'),
+                      ('service', 'polyceph', NULL, 'lake', 'snapshot.committed', 'lake', 'education@1', NULL, true, NULL, NULL,
+                   NULL, NULL, '{}')"""
+        )
+        old = connection.execute("SELECT seq, at, xid::text FROM polyceph.event ORDER BY seq").fetchall()
+    monkeypatch.undo()
+
+    migrate(provisioned.owner)
+
+    pool = engine(provisioned.app)
+    first, second = PostgresQueries(pool).events(EventFilter())
+    pool.dispose()
+    assert first.event == Event(
+        Actor(ActorKind.PERSON, "anne.dupont", "the board"), "cli", "run.finished", "run", "q1", domain="education", allowed=False,
+        policy="purpose", reason='é "none"', before={"b": 1, "a": [True, None]}, after={"seconds": 1.5}, correlation={"run": "r1"},
+    )  # fmt: skip
+    assert (second.event.actor.id, second.event.correlation, second.event.after) == ("polyceph", {}, None)
+    with connect(provisioned.app) as connection:
+        assert connection.execute("SELECT seq, at, xid::text FROM polyceph.event ORDER BY seq").fetchall() == old
+        (body,) = connection.execute("SELECT body::text FROM polyceph.event ORDER BY seq LIMIT 1").fetchone() or ("",)
+        assert body == canonical("it", json.loads(body)), "what was written anew is canonical"
+        number = connection.execute("""INSERT INTO polyceph.event (body) VALUES ('{"action":"run.finished"}') RETURNING seq""").fetchone()
+    assert number == (old[-1][0] + 1,)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from aiosmtpd.controller import Controller
 from sqlalchemy import Engine
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,7 +31,7 @@ from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound
 from polyceph.journal import bundle
 from polyceph.journal.keys import make_key, read_key
 from polyceph.journal.witness import cosign
-from polyceph.settings import PostgresAddress
+from polyceph.settings import MailSettings, PostgresAddress
 from polyceph.store.archive import remove_archived
 from polyceph.store.connection import SEALED, connect, engine
 from polyceph.store.queries import PostgresQueries
@@ -302,6 +307,55 @@ def test_heads_go_to_a_git_repository(store: Engine, tmp_path: Path, federation:
     log = subprocess.run(["git", "-C", str(remote), "log", "--format=%s", "HEAD"], check=True, capture_output=True, text=True).stdout
     assert log.splitlines() == [f"Journal {journal.origin}: 4 events"]
     assert journal.trusted(tmp_path / "more") == journal.trusted(clone) == journal.trusted()
+
+
+def test_heads_are_mailed_and_no_more_often_than_declared(store: Engine, tmp_path: Path, federation: Federation) -> None:
+    mails = Mails()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Controller(mails, hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        journal = opened(store, tmp_path, replace(federation, heads_kept_in=(HeadPlace("mail", "dpo@example.org", every_hours=24),)))
+        mail = MailSettings(host="127.0.0.1", port=port, starttls=False, sender="journal@example.org")
+        journal.settings = journal.settings.model_copy(update={"mail": mail})
+        for number in range(3):
+            record(store, 2, first=number * 2)
+            journal.seal(at_once=True)
+    finally:
+        server.stop()
+    assert journal.refused == {}
+    (kept,) = mails.kept
+    assert (kept["To"], kept["From"]) == ("dpo@example.org", "journal@example.org")
+    (attached,) = [part for part in kept.walk() if part.get_filename()]
+    note = attached.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert note == journal.log.heads(0, 3)[0].note
+    folder = tmp_path / "mailbox"
+    (folder / "heads").mkdir(parents=True)
+    (folder / "key").write_text(journal.log.keys()[0].key)
+    (folder / "heads" / str(attached.get_filename())).write_text(note)
+    assert journal.verify(journal.trusted(folder)).ok, "what was mailed is what one verifies with"
+
+
+def test_a_mail_server_that_does_not_answer_keeps_nothing_else_from_its_head(store: Engine, tmp_path: Path, federation: Federation) -> None:
+    places = (HeadPlace("mail", "dpo@example.org"), HeadPlace("folder", "more"))
+    journal = opened(store, tmp_path, replace(federation, heads_kept_in=places))
+    journal.settings = journal.settings.model_copy(update={"mail": MailSettings(host="127.0.0.1", port=1, starttls=False)})
+    journal.seal(at_once=True)
+    assert list(journal.refused) == ["mail dpo@example.org"]
+    assert len(journal.trusted(tmp_path / "more").heads) == 1
+
+
+class Mails:
+    """Keeps what an SMTP server is sent."""
+
+    def __init__(self) -> None:
+        self.kept: list[Message] = []
+
+    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802 -- aiosmtpd's name
+        self.kept.append(message_from_bytes(envelope.content))
+        return "250 kept"
 
 
 def test_a_new_key_is_introduced_by_the_old_one(journal: PlatformJournal, store: Engine) -> None:
