@@ -104,7 +104,8 @@ def mail(head: KeptHead, to: str, settings: MailSettings) -> None:
         f"Keep this message. The signed text below stands for the first {head.size} events of the journal; whoever alters one of them\n"
         "cannot make it true again. Save the attachment into heads/ of the folder you verify with (verifier/README.md).\n\n" + head.note
     )
-    message.add_attachment(head.note, filename=str(head.size))
+    # As bytes: sent as text its lines would end otherwise on the way, and the signature would not hold.
+    message.add_attachment(head.note.encode(), maintype="application", subtype="octet-stream", filename=str(head.size))
     try:
         with smtplib.SMTP(settings.host, settings.port, timeout=30) as server:
             if settings.starttls:
