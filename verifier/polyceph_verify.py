@@ -230,9 +230,7 @@ class Verification:
             self.cosigned[size] = sorted({*self.cosigned.get(size, []), *(key[0] for key in self.witnesses if made[key])})
             is_signed = False not in made.values() and {key for key in made if made[key]} - {*self.witnesses} == {due}
             if size > self.size and self.kind == "log":  # proofs that were made before a head are none the worse for it
-                self.expect(
-                    False, f"cut, or made before the head of {size} events{where}: #{self.size} is the first that is missing", self.size
-                )
+                self.expect(False, f"cut, or older than the head of {size} events{where}: #{self.size} is the first missing", self.size)
             elif size in self.roots or not is_signed:
                 good[size] = is_signed and self.roots[size] == base64.b64decode(note[1][1])
                 problem = "has another root than the events" if is_signed else "is signed wrongly or not by the key in force alone"

@@ -35,7 +35,7 @@ _BROKEN = {
     "greedy": "kept = [bytearray(64 * 1024 * 1024) for _ in range(1000)]\n",
 }
 _RUNS = """{runsOrError{... on Runs{results{status repositoryOrigin{repositoryLocationName} tags{key value}}}}}"""
-_LIMITS = {"POLYCEPH_LIMITS__LOAD_SECONDS": "25", "POLYCEPH_LIMITS__PROCESS_MEMORY_MB": "3000"}
+_LIMITS = {"POLYCEPH_LIMITS__LOAD_SECONDS": "45", "POLYCEPH_LIMITS__PROCESS_MEMORY_MB": "3000"}
 
 
 @pytest.fixture(scope="module")

@@ -69,16 +69,19 @@ class Platform:
 
     def close(self) -> None:
         """Record what is not recorded yet and the stop, seal the journal, let go of the store; stop an embedded server, whatever fails."""
+        steps = (self.record_snapshots, self.record_readings, self._record_stop, lambda: self.journal.seal(at_once=True))
         try:
-            self.record_snapshots()
-            self.record_readings()
-            platform_life.stop(PostgresUnitOfWork(self.engine), self.federation.name, actor=this_actor())
-            self.journal.seal(at_once=True)
-        except PolycephError as error:
-            log.warning("the stop could not be recorded: %s", error.message)
+            for step in steps:
+                try:
+                    step()
+                except PolycephError as error:
+                    log.warning("not recorded before the stop: %s", error.message)
         finally:
             self.engine.dispose()
             self.server.stop()
+
+    def _record_stop(self) -> None:
+        platform_life.stop(PostgresUnitOfWork(self.engine), self.federation.name, actor=this_actor())
 
     def provision_lakes(self) -> None:
         """Make every domain's lake and let each domain read exactly what it declares to consume, or declared when it is left out."""

@@ -191,4 +191,7 @@ def _extra(text: str | None) -> dict[str, object]:
 
 
 def _ask(session: psycopg.Connection[Any], lake: LakeAddress, query: str, *values: object) -> psycopg.Cursor[Any]:
-    return session.execute(sql.SQL(query).format(schema=sql.Identifier(lake.metadata_schema)), values)
+    try:
+        return session.execute(sql.SQL(query).format(schema=sql.Identifier(lake.metadata_schema)), values)
+    except psycopg.errors.UndefinedTable as error:
+        raise NotFound(f"the lake of {lake.domain} is not made yet", hint="polyceph up makes it") from error
