@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -139,8 +140,9 @@ def test_a_lost_connection_refuses_the_change_and_leaves_nothing_behind(
         if how == "the server is killed":
             # With its sessions: one that is left alone may still commit, and then the change was made and is told so.
             postmaster = psutil.Process(_postmaster(admin))
-            for process in [*postmaster.children(), postmaster]:
-                process.kill()
+            for process in [postmaster, *postmaster.children()]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         else:
             _end_sessions(admin, addresses.app.database)
 
