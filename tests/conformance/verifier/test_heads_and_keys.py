@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import bundles
 import pytest
-from bundles import NEW, OLD, WITNESSES, Check, Journal, Signer, journal
+from bundles import NEW, OLD, WITNESSES, Check, Journal, Signer, journal, leaf
 
 BAD = 1
 
@@ -103,6 +104,50 @@ def test_rotations_out_of_order_or_left_out_are_refused(check: Check, tmp_path: 
     assert check(backwards.log(), trust)["exit"] == BAD
 
 
+def rotation(text: str, by: Signer = OLD) -> bytes:
+    return bundles.canonical({"rotation": by.note(text)}).encode()
+
+
+def test_a_rotation_is_of_this_journal_from_its_key_to_one_of_its_own_before_the_heads(check: Check, tmp_path: Path) -> None:
+    trust = journal().keep(tmp_path)
+    lines = journal().log()
+    text = "polyceph/key-rotation/v1\n{}\n30\n{}\n{}\n"
+    good = rotation(text.format(OLD.name, OLD.verifier_key, NEW.verifier_key))
+    assert check([*lines[:2], good, *lines[2:]], trust)["exit"] == 0
+    assert check([*lines[:5], good, *lines[5:]], trust)["exit"] == BAD
+    for wrong in (
+        text.format("journal.example/flanders", OLD.verifier_key, NEW.verifier_key),
+        text.format(OLD.name, NEW.verifier_key, NEW.verifier_key),
+        text.format(OLD.name, OLD.verifier_key, Signer("journal.example/flanders").verifier_key),
+        text.format(OLD.name, OLD.verifier_key, WITNESSES[0].verifier_key),
+    ):
+        assert check([*lines[:2], rotation(wrong), *lines[2:]], trust)["exit"] == BAD
+
+
+def test_a_verifier_key_is_whole_and_has_the_hash_that_it_says(verifier: ModuleType) -> None:
+    name, short, encoded = OLD.verifier_key.split("+", 2)
+    assert verifier.read_key(OLD.verifier_key, 1)[0] == OLD.name
+    longer = b"\x01" + OLD.public + b"\0"
+    made = bundles.sha256(name.encode() + b"\n" + longer)[:4].hex()
+    for wrong in (
+        f"{name}+{'0' * 8}+{encoded}",
+        f"{name}+{short.upper()}+{encoded}",
+        f"{name}x+{short}+{encoded}",
+        f"{name}+{short}+{encoded}=",
+        f"{name}+{made}+{bundles.encode(longer)}",
+        f"{name}+{short}",
+        WITNESSES[0].verifier_key,
+    ):
+        with pytest.raises(ValueError, match="is not a verifier key of type 1"):
+            verifier.read_key(wrong, 1)
+
+
+def test_a_head_of_more_than_a_megabyte_is_not_read(check: Check, tmp_path: Path) -> None:
+    long = OLD.note(TEXT) + WITNESSES[0].line(TEXT) * 10_000
+    assert check(with_head(OLD.note(TEXT) + WITNESSES[1].line(TEXT) * 16), journal().keep(tmp_path))["exit"] == 0
+    assert check(with_head(long), tmp_path)["exit"] == BAD
+
+
 @pytest.mark.parametrize("order", [(1, 0, 2), (0, 0, 1, 2), (0, 2, 1), (1, 2, 0)])
 def test_heads_out_of_order_are_refused(check: Check, tmp_path: Path, order: tuple[int, ...]) -> None:
     lines = journal().log()
@@ -129,3 +174,16 @@ def test_two_histories_that_the_journal_signed_are_told(check: Check, tmp_path: 
     result = check(journal().log(), trust)
     assert result["exit"] == BAD
     assert "the head of 10 events kept outside has another root" in result["reason"]
+
+
+def test_a_head_outside_is_compared_though_the_bundle_has_none_of_its_size(check: Check, tmp_path: Path) -> None:
+    rewritten = journal(leaves=(*journal().leaves[:6], *(leaf(number, purpose="another") for number in range(6, 20))))
+    result = check(rewritten.log(), journal().keep(tmp_path, 3, 7))
+    assert (result["exit"], result["first_bad"], result["between"]) == (BAD, 3, [3, 6])
+
+
+def test_what_is_kept_outside_and_cannot_be_read_is_told_and_anchors_nothing(check: Check, tmp_path: Path) -> None:
+    trust = journal().keep(tmp_path, 20)
+    (trust / "leaves").mkdir()
+    result = check(journal().log(), trust)
+    assert (result["exit"], result["anchored"]) == (2, False)

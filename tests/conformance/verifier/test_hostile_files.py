@@ -173,6 +173,16 @@ def test_the_command_prints_sentences_in_ascii(tmp_path: Path, content: bytes) -
     assert done.stdout.isascii()
 
 
+def test_names_that_the_screen_cannot_show_are_written_in_ascii(tmp_path: Path) -> None:
+    signer = bundles.Signer("journal.example/région")
+    one = bundles.Journal((bundles.leaf(0, origin=signer.name),), (1,), origin=signer.name, signer=signer)
+    (tmp_path / "bundle").write_bytes(seal(one.log()))
+    command = [sys.executable, str(bundles.FILE), str(tmp_path / "bundle"), "--trust", str(one.keep(tmp_path / "trust", 1))]
+    done = subprocess.run(command, capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"r\\xe9gion" in done.stdout
+
+
 def test_a_wrong_call_ends_with_two(tmp_path: Path) -> None:
     for arguments in ([], ["a", "b"], ["--trust"], ["a", "--what"]):
         done = subprocess.run([sys.executable, str(bundles.FILE), *arguments], capture_output=True, check=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bundles
 import pytest
-from bundles import Check, journal, leaf
+from bundles import NEW, WITNESSES, Check, journal, leaf
 
 BAD = 1
 
@@ -61,3 +61,16 @@ def test_heads_outside_that_proofs_do_not_hold_are_not_taken_on_trust(check: Che
     rewritten = journal(leaves=(*journal().leaves[:7], *(leaf(number, purpose="another") for number in range(7, 20))))
     result = check(rewritten.proofs(3), journal().keep(tmp_path / "two", 5, 10))
     assert (result["exit"], result["first_bad"], result["between"]) == (BAD, 5, [5, 9])
+
+
+def test_proofs_made_before_a_new_key_came_are_none_the_worse_for_it(check: Check, tmp_path: Path) -> None:
+    trust = journal(rotations=((10, NEW),), witnesses={20: WITNESSES}).keep(tmp_path, 5, 10, 20, leaves=20)
+    result = check(journal(sizes=(5, 10)).proofs(3), trust)
+    assert (result["exit"], result["reason"]) == (0, "verified")
+
+
+def test_a_proven_event_has_the_four_keys_of_a_leaf_and_no_other(check: Check, tmp_path: Path) -> None:
+    more = leaf(7).replace(b',"log":', b',"logbook":{},"log":')
+    one = journal(leaves=(*journal().leaves[:7], more, *journal().leaves[8:]))
+    result = check(one.proofs(3, 7), one.keep(tmp_path, 20))
+    assert (result["exit"], result["first_bad"]) == (BAD, 7)

@@ -208,6 +208,41 @@ def test_a_file_that_ends_too_early_is_bad(check: Check, tmp_path: Path, cut: in
         assert result["first_bad"] == whole
 
 
+def test_a_tail_without_its_head_lies_between_the_last_good_head_and_its_end(check: Check, tmp_path: Path) -> None:
+    lines = journal().log()[: HEADINGS + 15]
+    trust = journal().keep(tmp_path, 10)
+    result = check(lines, trust)
+    assert (result["exit"], result["first_bad"], result["between"]) == (BAD, 10, [10, 15]), "any of them may have been deleted"
+    unsealed = seal(lines)[:-78]
+    result = check(unsealed, trust)
+    assert (result["exit"], result["first_bad"], result["between"]) == (BAD, 15, [10, 15]), "the file itself was cut"
+
+
+def test_nothing_stands_after_the_sha256(check: Check, tmp_path: Path) -> None:
+    trust = journal().keep(tmp_path, 20)
+    for more in (b"\n", b" ", b"x\n", seal([])):
+        assert check(seal(journal().log()) + more, trust)["exit"] == BAD
+        assert check(seal(journal().proofs(3)) + more, trust)["exit"] == BAD
+
+
+def test_a_reason_stays_short_however_much_is_wrong(check: Check, tmp_path: Path) -> None:
+    one = journal(2000, sizes=tuple(range(0, 2001, 10)))
+    lines = one.log()
+    lines[-2000:] = [line.replace(b"purpose ", b"porpoise ") for line in lines[-2000:]]
+    result = check(lines, journal().keep(tmp_path))
+    assert (result["exit"], result["first_bad"]) == (BAD, 0)
+    assert len(result["reason"]) < 1000
+
+
+def test_a_foreign_journal_is_bad_from_the_first_event_on_though_the_rest_cannot_be_read(check: Check, tmp_path: Path) -> None:
+    trust = journal().keep(tmp_path)
+    name = "journal.example/flanders"
+    other = Journal(tuple(leaf(number, origin=name) for number in range(20)), (5, 20), origin=name, signer=Signer(name)).log()
+    other[2] = b'{"head":"no note"}'
+    result = check(other, trust)
+    assert (result["exit"], result["first_bad"], result["between"]) == (BAD, 0, None)
+
+
 def test_events_without_a_head_over_them_are_refused(check: Check, tmp_path: Path) -> None:
     lines = journal(25, sizes=(5, 10, 20)).log() + [journal(25).event_line(index) for index in range(20, 25)]
     result = check(lines, journal().keep(tmp_path, 20))
