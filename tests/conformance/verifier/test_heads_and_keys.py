@@ -187,3 +187,11 @@ def test_what_is_kept_outside_and_cannot_be_read_is_told_and_anchors_nothing(che
     (trust / "leaves").mkdir()
     result = check(journal().log(), trust)
     assert (result["exit"], result["anchored"]) == (2, False)
+
+
+def test_a_disk_that_fails_is_no_tampering(check: Check, tmp_path: Path) -> None:
+    trust = journal().keep(tmp_path, 20)
+    (trust / "leaves").symlink_to("/proc/self/mem")  # opens, and cannot be read at its beginning
+    result = check(journal().log(), trust)
+    assert (result["exit"], result["first_bad"]) == (2, None)
+    assert "Input/output error" in result["reason"]
