@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import psycopg
+import psycopg.pq
 from sqlalchemy import Connection, Engine
 
 from polyceph.errors import Misconfigured
@@ -29,20 +30,36 @@ def record_in(connection: Connection, bodies: Sequence[str]) -> None:
 
 
 def record_alone(engine: Engine, bodies: Sequence[str]) -> None:
-    """Write events that come with no change: one statement is a transaction already, one way to the server and back instead of three."""
+    """Write events that come with no change: one statement is a transaction already, one way to the server and back instead of three.
+
+    It goes straight to libpq, for a writer of many events pays more for the way than for the event: half of its time.
+    """
     pooled = engine.raw_connection()
     try:
         driver = pooled.driver_connection
         if not isinstance(driver, psycopg.Connection):
             raise Misconfigured("the store is not entered through psycopg")
-        driver.autocommit = True
-        _insert(driver, bodies)
-        driver.autocommit = False
+        name, statement, value = (b"record_one", _ONE, bodies[0].encode()) if len(bodies) == 1 else (b"record_many", _MANY, _array(bodies))
+        if name not in pooled.info:
+            _answered(driver, driver.pgconn.prepare(name, statement.replace(b"%s", b"$1")))
+            pooled.info[name] = True
+        _answered(driver, driver.pgconn.exec_prepared(name, [value]))
     except psycopg.Error:
         pooled.invalidate()
         raise
     finally:
         pooled.close()
+
+
+def _answered(driver: psycopg.Connection[tuple[object, ...]], result: psycopg.pq.abc.PGresult) -> None:
+    if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(result, encoding=driver.info.encoding)
+
+
+def _array(texts: Sequence[str]) -> bytes:
+    """Return texts as PostgreSQL writes an array of text."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return ("{" + ",".join(f'"{text}"' for text in quoted) + "}").encode()
 
 
 def _insert(driver: psycopg.Connection[tuple[object, ...]], bodies: Sequence[str]) -> None:
