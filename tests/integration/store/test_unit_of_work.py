@@ -324,6 +324,16 @@ def test_many_events_of_one_unit_of_work_are_numbered_in_their_order(store: Engi
     assert [one.event.subject_id for one in entries] == [str(number) for number in range(300)]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_any_text_comes_back_as_it_was_recorded(store: Engine, count: int) -> None:
+    reason = 'quote " backslash \\ braces {}, comma, NULL, newline \n, é 😀, %s $1'
+    with PostgresUnitOfWork(store) as work:
+        for _ in range(count):
+            work.record(event(reason=reason))
+        work.commit()
+    assert [one.event.reason for one in PostgresQueries(store).events(EventFilter())] == [reason] * count
+
+
 def record_and_fail(work: UnitOfWork) -> None:
     work.record(event())
     raise Misconfigured("something else went wrong")
