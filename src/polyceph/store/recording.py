@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Engine
 from polyceph.errors import Misconfigured
 from polyceph.store.connection import driver_of
 
+_NOT_PREPARED = b"26000"
+"""SQLSTATE of a statement that this session does not know: not yet, or no more, for psycopg forgets all of them at a rollback."""
 _ONE = b"INSERT INTO polyceph.event (body) VALUES (%s::json)"
 _MANY = b"""
 INSERT INTO polyceph.event (body) SELECT e.body::json FROM unnest(%s::text[]) WITH ORDINALITY AS e (body, place) ORDER BY e.place
@@ -40,10 +42,11 @@ def record_alone(engine: Engine, bodies: Sequence[str]) -> None:
         if not isinstance(driver, psycopg.Connection):
             raise Misconfigured("the store is not entered through psycopg")
         name, statement, value = (b"record_one", _ONE, bodies[0].encode()) if len(bodies) == 1 else (b"record_many", _MANY, _array(bodies))
-        if name not in pooled.info:
+        result = driver.pgconn.exec_prepared(name, [value])
+        if result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) == _NOT_PREPARED:
             _answered(driver, driver.pgconn.prepare(name, statement.replace(b"%s", b"$1")))
-            pooled.info[name] = True
-        _answered(driver, driver.pgconn.exec_prepared(name, [value]))
+            result = driver.pgconn.exec_prepared(name, [value])
+        _answered(driver, result)
     except psycopg.Error:
         pooled.invalidate()
         raise

@@ -334,6 +334,19 @@ def test_any_text_comes_back_as_it_was_recorded(store: Engine, count: int) -> No
     assert [one.event.reason for one in PostgresQueries(store).events(EventFilter())] == [reason] * count
 
 
+def test_a_session_that_forgot_its_statements_records_all_the_same(store_app: PostgresAddress) -> None:
+    pool = engine(store_app, pool_size=1)
+    for _ in range(3):
+        with PostgresUnitOfWork(pool) as work:
+            work.record(event())
+            work.commit()
+        with pool.connect() as connection:
+            connection.exec_driver_sql("DEALLOCATE ALL")
+            connection.rollback()
+    assert len(PostgresQueries(pool).events(EventFilter())) == 3
+    pool.dispose()
+
+
 def record_and_fail(work: UnitOfWork) -> None:
     work.record(event())
     raise Misconfigured("something else went wrong")
