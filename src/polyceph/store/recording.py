@@ -12,7 +12,7 @@ from polyceph.errors import Misconfigured
 from polyceph.store.connection import driver_of
 
 _NOT_PREPARED = b"26000"
-"""SQLSTATE of a statement that this session does not know: not yet, or no more, for psycopg forgets all of them at a rollback."""
+"""SQLSTATE of a statement that the connection does not know: not yet, or no more, for psycopg forgets all of them at a rollback."""
 _ONE = b"INSERT INTO polyceph.event (body) VALUES (%s::json)"
 _MANY = b"""
 INSERT INTO polyceph.event (body) SELECT e.body::json FROM unnest(%s::text[]) WITH ORDINALITY AS e (body, place) ORDER BY e.place
