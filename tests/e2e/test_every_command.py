@@ -25,7 +25,7 @@ from polyceph.settings import Settings
 Command = Callable[..., Any]
 Answer = Callable[[Any], Any]
 
-ELSEWHERE = {"demo": "tests/e2e/test_demo.py compares the events of a whole demo"}
+ELSEWHERE = {"demo": "up, run and down on generated sources, walked here; tests/e2e/test_demo.py looks at its runs and reads"}
 """Commands that another test walks."""
 FIRST_START = Counter(
     {
