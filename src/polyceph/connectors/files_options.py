@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from polyceph.connectors.environment import FromEnvironment
 from polyceph.connectors.tabular.reading import Limits
-from polyceph.sdk import Options, SecretName, secret
+from polyceph.sdk import Misconfigured, Options, SecretName, secret
 
 
 class FilesSource(Options):
@@ -17,10 +17,12 @@ class FilesSource(Options):
     folder: str | FromEnvironment | None = Field(
         default=None, description="local folder, relative to the domain's folder, or {env: NAME} of a variable that holds it"
     )
-    url: str | None = Field(default=None, description="fsspec address of a folder: s3://bucket/prefix, sftp://host/path, https://…")
+    url: str | FromEnvironment | None = Field(
+        default=None, description="fsspec address of a folder: s3://bucket/prefix, sftp://host/path, https://…; or {env: NAME}"
+    )
     key_env: SecretName | None = Field(default=None, description="variable with the access key, account or user name")
     secret_env: SecretName | None = Field(default=None, description="variable with the secret key or password")
-    endpoint: str | None = Field(default=None, description="address of an S3 service other than AWS")
+    endpoint: str | FromEnvironment | None = Field(default=None, description="address of an S3 service other than AWS; or {env: NAME}")
     region: str | None = Field(default=None, description="region of the S3 service")
     memory_limit_mb: int = Field(default=4096, ge=512, description="address space for reading one file")
     time_limit_s: int = Field(default=900, ge=1, description="processor seconds for reading one file")
@@ -32,15 +34,23 @@ class FilesSource(Options):
             raise ValueError("give exactly one of folder and url")
         if self.folder is not None and (self.key_env or self.secret_env or self.endpoint):
             raise ValueError("a folder needs no key_env, secret_env or endpoint")
-        if self.url is not None and "://" not in self.url:
-            raise ValueError(f"url {self.url!r} has no scheme; for a local folder use folder")
-        if self.url is not None and "@" in self.url.split("://", 1)[1].split("/", 1)[0]:
-            raise ValueError("url holds a user or password; name variables with key_env and secret_env")
+        if isinstance(self.url, str):
+            _checked(self.url)
         return self
 
     def local_folder(self) -> str | None:
         """Return the folder, taken from the environment when it is declared so; raise `Misconfigured` when it is not set there."""
         return self.folder.value() if isinstance(self.folder, FromEnvironment) else self.folder
+
+    def address(self) -> str:
+        """Return the address of a source with `url`; raise `Misconfigured` when it is to come from the environment and does not."""
+        if not isinstance(self.url, FromEnvironment):
+            return self.url or ""
+        value = self.url.value()
+        try:
+            return _checked(value)
+        except ValueError as error:
+            raise Misconfigured(f"environment variable {self.url.env}: {error}", hint=f"correct {self.url.env}") from None
 
     def limits(self) -> Limits:
         """Return what the reading of one file may take."""
@@ -50,13 +60,23 @@ class FilesSource(Options):
         """Return fsspec's arguments with the secrets filled in; hand them to fsspec, never to a log."""
         key = secret(self.key_env).get_secret_value() if self.key_env else None
         word = secret(self.secret_env).get_secret_value() if self.secret_env else None
-        scheme = (self.url or "").split("://", 1)[0]
+        scheme = self.address().split("://", 1)[0]
         names = {"s3": ("key", "secret"), "s3a": ("key", "secret"), "az": ("account_name", "account_key")}
         names |= {"abfs": names["az"], "abfss": names["az"]}
         first, second = names.get(scheme, ("username", "password"))
         found: dict[str, Any] = {k: v for k, v in ((first, key), (second, word)) if v is not None}
         if scheme in ("s3", "s3a"):
-            client = {k: v for k, v in (("endpoint_url", self.endpoint), ("region_name", self.region)) if v is not None}
+            endpoint = self.endpoint.value() if isinstance(self.endpoint, FromEnvironment) else self.endpoint
+            client = {k: v for k, v in (("endpoint_url", endpoint), ("region_name", self.region)) if v is not None}
             found |= {"client_kwargs": client} if client else {}
             found |= {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}}
         return found
+
+
+def _checked(url: str) -> str:
+    """Return the address; raise `ValueError`, without the address where it may hold a password, when it is none."""
+    if "://" not in url:
+        raise ValueError(f"url {url!r} has no scheme; for a local folder use folder")
+    if "@" in url.split("://", 1)[1].split("/", 1)[0]:
+        raise ValueError("url holds a user or password; name variables with key_env and secret_env")
+    return url

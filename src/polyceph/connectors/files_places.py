@@ -144,7 +144,7 @@ def place_of(source: FilesSource, base: Path) -> FilePlace:
     if folder is not None:
         root = (base / folder).resolve()
         return FilePlace(fsspec.filesystem("file"), str(root), folder, is_local=True)
-    url = str(source.url)
+    url = source.address()
     try:
         # Listings are never cached: the next file may have just arrived.
         system, root = url_to_fs(url, use_listings_cache=False, skip_instance_cache=True, **source.entry())

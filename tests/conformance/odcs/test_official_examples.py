@@ -93,7 +93,7 @@ def test_the_shipped_schema_is_the_standard():
 def test_a_contract_of_ours_is_a_contract_of_the_standard():
     import jsonschema_rs
 
-    from polyceph.testing.federations import contract_text
+    from polyceph.testing.small_federation import contract_text
 
     validator = jsonschema_rs.validator_for(json.loads((SHARED / "corpora/odcs/schema/odcs-json-schema-v3.1.0.json").read_text()))
     (document,), _ = documents("c", contract_text("education", "raw", "schools"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from polyceph.declarations.federation import load_federation
 from polyceph.errors import Invalid
-from polyceph.testing.federations import contract_text, federation_files, write_federation
+from polyceph.testing.small_federation import contract_text, federation_files, write_federation
 
 TODAY = date(2026, 11, 22)
 RAW = "domains/education/contracts/raw/schools.odcs.yaml"

