@@ -53,8 +53,8 @@ def place_federation(folder: Path, scenario: Scenario) -> None:
     moves = happened(scenario)
     folder.mkdir(parents=True, exist_ok=True)
     text = _with_leavers((example / "federation.yaml").read_text(encoding="utf-8"), moves)
-    (folder / "federation.yaml").write_text(text, encoding="utf-8")
-    (folder / ".gitignore").write_text("".join(f"{line}\n" for line in _OUTSIDE))
+    _write(folder / "federation.yaml", text)
+    _write(folder / ".gitignore", "".join(f"{line}\n" for line in _OUTSIDE))
     _committed(folder, "The federation and its people", moves[-1].left if moves else _BEGAN)
     for domain in sorted((example / "domains").iterdir()):
         _place_domain(folder, domain, tuple(m for m in moves if m.domain == domain.name and m.successor_from <= scenario.today))
@@ -81,7 +81,7 @@ def _place_domain(folder: Path, example: Path, moves: tuple[Move, ...]) -> None:
             _committed(placed, f"{example.name} 1.0.0", _BEGAN)
             _tag(placed, "v1.0.0")
         for number, move in enumerate(moves, 1):
-            _succeed(placed, move)
+            _succeed(placed, move, f"1.0.{number}")
             if f"v1.0.{number}" not in _tags(placed):
                 _committed(placed, f"{' and '.join(move.roles).capitalize()}: {move.successor} follows {move.person}", move.successor_from)
                 _tag(placed, f"v1.0.{number}")
@@ -121,13 +121,23 @@ def _with_leavers(text: str, moves: tuple[Move, ...]) -> str:
     return text
 
 
-def _succeed(placed: Path, move: Move) -> None:
-    """Name the successor in the declarations of a domain and in its contracts."""
+def _succeed(placed: Path, move: Move, release: str) -> None:
+    """Name the successor in the declarations of a domain, in its contracts and in its changelog."""
     for path in (placed / "domain.yaml", *sorted((placed / "contracts").rglob("*.yaml"))):
         text = path.read_text(encoding="utf-8")
         for role in move.roles:
             text = re.sub(rf"^{role}: {re.escape(move.person)}$", f"{role}: {move.successor}", text, flags=re.MULTILINE)
             text = text.replace(f"username: {move.person}, role: {role}", f"username: {move.successor}, role: {role}")
+        path.write_text(text, encoding="utf-8")
+    changelog = placed / "CHANGELOG.md"
+    title, _, releases = changelog.read_text(encoding="utf-8").partition("\n## ")
+    entry = f"{release} ({move.successor_from})\n- {move.successor} follows {move.person} as {' and '.join(move.roles)}.\n"
+    changelog.write_text(f"{title}\n## {entry}\n## {releases}", encoding="utf-8")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file unless it has this text: its time then tells when it last changed."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
 
 
