@@ -86,6 +86,15 @@ class Remembered:
         """Return what is kept under the name, `fresh` the first time."""
         return self._words.setdefault(name, fresh)
 
+    def known(self, name: str) -> str | None:
+        """Return what is kept under the name."""
+        return self._words.get(name)
+
+    def replace(self, name: str, text: str) -> str:
+        """Keep a text under the name and return it."""
+        self._words[name] = text
+        return text
+
     def save(self) -> None:
         """Keep everything for the next start."""
         write(self._path, json.dumps({"ports": self._ports, "words": self._words}, indent=1) + "\n")

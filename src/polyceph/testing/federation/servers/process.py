@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Protocol
 
 from polyceph.errors import Conflict
+from polyceph.testing.federation.servers import rest
 from polyceph.testing.federation.servers.addresses import Remembered, Running, SourceAddress
 from polyceph.testing.federation.servers.ftp import Ftp
+from polyceph.testing.federation.servers.mariadb import MariaDb
 from polyceph.testing.federation.servers.s3 import S3
+from polyceph.testing.federation.servers.sftp import Sftp
 from polyceph.testing.federation.servers.systems import Systems
+from polyceph.testing.federation.servers.web import Web
 
 _LOCK_SECONDS = 20.0
 """How long a start waits for the programs of a killed one to go away."""
@@ -43,7 +47,14 @@ class Servers:
         self._systems = systems
         self._running = Running(systems.running())
         self._remembered = Remembered(self._running.folder / "remembered.json")
-        self._servers: tuple[Server, ...] = (S3(systems, self._remembered, held=held), Ftp(systems, self._remembered))
+        self._web = Web(systems, self._remembered, {rest.KIND: rest.Rest()})
+        self._servers: tuple[Server, ...] = (
+            S3(systems, self._remembered, held=held),
+            MariaDb(systems, self._remembered, held=held),
+            Ftp(systems, self._remembered),
+            Sftp(systems, self._remembered),
+            self._web,
+        )
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
