@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST = "127.0.0.1"
+_PORTS = range(15_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,11 @@ class Remembered:
         write(self._path, json.dumps({"ports": self._ports, "words": self._words}, indent=1) + "\n")
 
     def _another_port(self) -> int:
+        """Below the range from which the system takes the ports of outgoing connections: none of them can take it meanwhile."""
         taken = set(self._ports.values())
         while True:
-            with socket.socket() as probe:
-                probe.bind((HOST, 0))
-                port = int(probe.getsockname()[1])
-            if port not in taken:
+            port = _PORTS[secrets.randbelow(len(_PORTS))]
+            if port not in taken and _is_free(port):
                 return port
 
 
