@@ -27,8 +27,8 @@ def as_list_item(row: Row, number: int, changed: str, columns: list[str] | None)
     item = {"id": identity, "createdDateTime": changed, "lastModifiedDateTime": row.get("Modified", changed), "eTag": f'"{identity},1"'}
     if columns is None:
         return item
-    fields: Row = {"id": identity} | row if not columns else {name: row.get(name) for name in columns}
-    return item | {"fields": fields}
+    whole: Row = {"id": identity, **row}
+    return item | {"fields": {name: whole.get(name) for name in columns or whole}}
 
 
 def as_site(source: Source) -> dict[str, Any]:

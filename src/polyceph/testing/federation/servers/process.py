@@ -80,7 +80,6 @@ class Servers:
             }
             for addresses in await asyncio.gather(*(server.sync() for server in self._servers)):
                 found |= addresses
-            self._remembered.save()
             control = {"URL": f"{self._web.url}/{CONTROL}", "TOKEN": self._remembered.word(CONTROL), "PID": str(os.getpid())}
             found |= self._receivers.addresses(self._web.url)
             self._running.publish(found | {"control": SourceAddress("control", control)})

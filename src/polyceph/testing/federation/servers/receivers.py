@@ -133,7 +133,7 @@ class Receivers:
             good = isinstance(data, LoginPassword) and self._mail.is_(
                 (data.login.decode(errors="replace"), data.password.decode(errors="replace"))
             )
-            return AuthResult(success=good, handled=True)
+            return AuthResult(success=good, handled=False)
 
         # Loopback only: there is no certificate to speak TLS with, and nobody in between.
         return SMTP(
