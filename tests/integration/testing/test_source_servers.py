@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 NEEDS_MARIADB = pytest.mark.skipif(
     shutil.which("mariadbd", path=f"{os.environ['PATH']}:/usr/sbin") is None and os.environ.get("CI") != "true",
-    reason="mariadbd is not installed: apt-get install mariadb-server",
+    reason="mariadbd is not installed: apt-get install mariadb-server-core mariadb-client-core",
 )
 
 
@@ -322,7 +322,7 @@ def test_a_machine_without_mariadb_says_so(systems: Path) -> None:
     try:
         found = _wait(systems, process)["sport_licences"]
         assert found.environment == {}
-        assert "apt-get install mariadb-server" in found.missing
+        assert "apt-get install mariadb-server-core mariadb-client-core" in found.missing
     finally:
         process.terminate()
         process.wait()
