@@ -1,9 +1,10 @@
-"""The systems of higher_education."""
+"""The systems of higher_education: students, research, grants, institutions, publications, mobility and the budget."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from polyceph.testing.federation.domains import higher_education_institutions, higher_education_students
 from polyceph.testing.federation.pieces import Piece
 from polyceph.testing.federation.scenario import Scenario
 from polyceph.testing.federation.truth import Truth
@@ -11,4 +12,5 @@ from polyceph.testing.federation.truth import Truth
 
 def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     """Yield every piece of the domain's systems."""
-    yield from ()
+    yield from higher_education_institutions.build(scenario, truth)
+    yield from higher_education_students.build(scenario, truth)
