@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from polyceph.testing.federation.domains import higher_education_institutions, higher_education_students
+from polyceph.testing.federation.domains import (
+    higher_education_grants,
+    higher_education_institutions,
+    higher_education_mobility,
+    higher_education_publications,
+    higher_education_students,
+)
 from polyceph.testing.federation.pieces import Piece
 from polyceph.testing.federation.scenario import Scenario
 from polyceph.testing.federation.truth import Truth
@@ -14,3 +20,6 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     """Yield every piece of the domain's systems."""
     yield from higher_education_institutions.build(scenario, truth)
     yield from higher_education_students.build(scenario, truth)
+    yield from higher_education_grants.build(scenario, truth)
+    yield from higher_education_publications.build(scenario, truth)
+    yield from higher_education_mobility.build(scenario, truth)

@@ -111,7 +111,7 @@ class Cohorts:
         return np.flatnonzero((self.cohort <= year) & (year < self.cohort + self.years))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def cohorts(scenario: Scenario) -> Cohorts:
     """Return the students other than the shared ones; the same for every month."""
     size = PER_COHORT * scenario.scale
