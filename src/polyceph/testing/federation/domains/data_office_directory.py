@@ -44,7 +44,7 @@ julie.masson|Julie|Masson|sport|
 david.wauters|David|Wauters|youth_care|
 martine.piron|Martine|Piron|culture|
 lena.schmitz|Lena|Schmitz|data_office|
-sarah.benoit|Sarah|Benoit|education|
+sarah.benoit|Sarah|Benoît|education|
 thomas.evrard|Thomas|Evrard|sport|
 fatima.idrissi|Fatima|Idrissi|youth_care|
 anouk.peeters|Anouk|Peeters|higher_education|
