@@ -27,6 +27,14 @@ ARTICLES = (
     "Équipement",
     "Divers",
 )
+_PATHS = (
+    ("municipalities", "name_fr", "education.pupils_by_municipality", "municipality"),
+    ("municipalities", "province", "education.pupils_by_municipality", "province"),
+    ("municipalities", "name_fr", "higher_education.funding_by_municipality", "municipality"),
+    ("municipalities", "province", "higher_education.funding_by_municipality", "province"),
+    ("codes", "label_fr", "higher_education.research_by_institution", "institution_type"),
+)
+"""List, its column, the gold dataset of another domain and the column in which it arrives there and in the output of that name."""
 
 
 def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
@@ -141,8 +149,9 @@ def _commitments(scenario: Scenario, line: dict[str, Any]) -> Iterator[dict[str,
 
 def _lineage(truth: Truth) -> None:
     """Write down where the lists go: into the gold and the outputs of those who join to them."""
-    names = (("data_office.raw.municipalities", "name_fr"), ("data_office.bronze.listed_municipalities", "name_fr"))
-    gold = (("data_office.gold.municipalities", "name_fr"),)
-    for domain, name in (("education", "pupils_by_municipality"),):
-        path = (*names, *gold, (f"{domain}.gold.{name}", "municipality"), (f"{domain}.output.{name}", "municipality"))
-        truth.add("lineage", path=[{"dataset": dataset, "column": column} for dataset, column in path])
+    for entity, column, gold, ends in _PATHS:
+        listed = [f"data_office.raw.{entity}", f"data_office.bronze.listed_{entity}", f"data_office.gold.{entity}"]
+        steps = [{"dataset": dataset, "column": column} for dataset in listed]
+        domain, name = gold.split(".")
+        steps += [{"dataset": f"{domain}.{zone}.{name}", "column": ends} for zone in ("gold", "output")]
+        truth.add("lineage", path=steps)

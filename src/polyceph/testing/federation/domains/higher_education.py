@@ -23,3 +23,12 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     yield from higher_education_grants.build(scenario, truth)
     yield from higher_education_publications.build(scenario, truth)
     yield from higher_education_mobility.build(scenario, truth)
+    _lineage(truth)
+
+
+def _lineage(truth: Truth) -> None:
+    """Write down how money and names reach what is served; what comes from the lists is the data office's."""
+    money = ("raw.grants", "bronze.grants", "silver.placed_grants", "gold.funding_by_municipality", "output.funding_by_municipality")
+    names = ("raw.institutions", "bronze.institutions", "gold.research_by_institution", "output.research_by_institution")
+    for column, path in (("amount_eur", money), ("name", names)):
+        truth.add("lineage", path=[{"dataset": f"higher_education.{dataset}", "column": column} for dataset in path])
