@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from polyceph.testing.federation.domains import education_register
+from polyceph.testing.federation.domains import (
+    education_calendar,
+    education_pay,
+    education_personal,
+    education_register,
+    education_services,
+    education_sites,
+    education_transport,
+)
 from polyceph.testing.federation.domains.education_enrolments import enrolments
 from polyceph.testing.federation.domains.education_pupils import pupils
 from polyceph.testing.federation.domains.education_schools import schools, towns
@@ -22,3 +30,11 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     entries = enrolments(scenario, truth, enrolled)
     tables = {"schools": found.table, "pupils": enrolled.table(), "staff": working.table, "enrolments": entries}
     yield from database("postgres", "education_register", education_register.DDL, tables)
+    yield from education_pay.build(scenario, truth, found, working)
+    yield from education_transport.build(scenario, truth)
+    yield education_calendar.build()
+    yield from education_sites.immersion(scenario, truth, found)
+    yield from education_sites.sites(scenario, truth, found, there)
+    yield from education_services.canteens(scenario, found)
+    yield from education_services.inspection(scenario, found)
+    education_personal.plant(truth)

@@ -51,7 +51,7 @@ def _rows(pupils: Whole, schools: Whole, grades: Whole, years: Whole, entered: M
         "school_year": texts(np.array([f"{year}-{year + 1}" for year in years.tolist()])),
         "grade": texts(np.array(GRADES)[grades]),
         "entered_on": days_of(entered),
-        "updated_at": stamps(entered.astype("datetime64[D]") + np.timedelta64(16, "h")),
+        "updated_at": stamps(entered + np.timedelta64(12, "h")),
     }
     return pa.table(columns)
 

@@ -160,7 +160,7 @@ def _remark(random: Random) -> str:
 
 
 def _left(numbers: np.random.Generator, births: pa.Array) -> Moments:
-    """Return when pupils left: those born before 2007 at eighteen; half of those born in 2007, one in 200 of all, at the last year's end."""
+    """Return when pupils left: those born before 2007 at eighteen; half of those born in 2007 at the last year's end, and some others."""
     years, luck = pc.year(births).to_numpy(), numbers.random(len(births))
     left = np.full(len(births), "NaT", dtype="datetime64[s]")
     left[luck < np.where(years == 2007, 0.5, 0.005)] = np.datetime64(END_OF_YEAR)

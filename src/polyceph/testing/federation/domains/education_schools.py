@@ -21,7 +21,7 @@ Texts = NDArray[np.str_]
 Whole = NDArray[np.int64]
 
 COUNT = 500
-NETWORKS = {"wbe": 24, "official": 42, "catholic": 31, "independent": 3}
+NETWORKS = {"wbe": 22, "official": 43, "catholic": 32, "independent": 3}
 """Codes of `data_office.gold.codes`, list `school_network`, with how many schools in a hundred have them."""
 LEVELS = {"nursery": 18, "primary": 42, "secondary": 32, "special": 8}
 """The same for `school_level`."""

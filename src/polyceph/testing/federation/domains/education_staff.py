@@ -109,7 +109,8 @@ def _hired(numbers: np.random.Generator, births: pa.Array, first: int, monthly: 
     hired = september.astype("datetime64[Y]").astype("datetime64[M]") + np.timedelta64(8, "M")
     months = np.arange(len(births) - first) // monthly + 1
     hired[first:] = np.datetime64(str(PRESENT), "M") + months.astype("timedelta64[M]")
-    return hired.astype("datetime64[s]")
+    days: Moments = hired.astype("datetime64[s]")
+    return days
 
 
 def _emails(identity: dict[str, pa.Array]) -> pa.Array:
