@@ -9,6 +9,7 @@ PERSONAL = {
         "national_number": "national_number",
         "last_name": "name",
         "first_name": "name",
+        "sex": "sex",
         "birth_date": "birth_date",
         "philosophy_course": "belief",
         "street": "address",
@@ -19,22 +20,37 @@ PERSONAL = {
         "national_number": "national_number",
         "last_name": "name",
         "first_name": "name",
+        "sex": "sex",
         "birth_date": "birth_date",
         "email": "e-mail",
         "phone": "telephone",
+        "hired_on": "career",
     },
-    "education.raw.pay": {"reference": "iban"},
+    "education.raw.pay": {"reference": "iban", "gross_amount": "career"},
 }
 """By dataset and column: the category."""
 NOT_MARKED = (("education.raw.pupils", "remark"), ("education.raw.pay", "reference"))
 """What the contracts do not say: free text with names and telephones, an account under another name."""
 PATHS = (
     (
-        ("data_office.raw.municipalities", "nis_code"),
-        ("data_office.bronze.listed_municipalities", "nis_code"),
-        ("data_office.gold.municipalities", "nis_code"),
-        ("education.silver.placed_pupils", "nis_code"),
-        ("education.gold.pupils_by_municipality", "pupils"),
+        ("data_office.raw.municipalities", "name_fr"),
+        ("data_office.bronze.listed_municipalities", "name_fr"),
+        ("data_office.gold.municipalities", "name_fr"),
+        ("education.gold.pupils_by_municipality", "municipality"),
+        ("education.output.pupils_by_municipality", "municipality"),
+    ),
+    (
+        ("education.raw.staff", "hours_per_week"),
+        ("education.bronze.staff", "hours_per_week"),
+        ("education.gold.pupils_by_municipality", "staff_hours"),
+        ("education.output.pupils_by_municipality", "staff_hours"),
+    ),
+    (
+        ("education.raw.pay", "gross_amount"),
+        ("education.bronze.pay", "gross_amount"),
+        ("education.silver.paid_lines", "gross_amount"),
+        ("education.gold.staff_cost", "gross_amount_eur"),
+        ("education.output.staff_cost", "gross_amount_eur"),
     ),
 )
 
