@@ -52,6 +52,10 @@ class Follows:
     cursor: str | None
 
 
+PLATFORM_KEYS = frozenset({"name", "load"})
+"""Keys of a dataset in an `Ingest` that mean the same for every connector; all others are the connector's."""
+
+
 class LoadMode(StrEnum):
     """How the rows of a delivery join those of its raw table. All but APPEND need the contract's primary key and keep a row's history."""
 

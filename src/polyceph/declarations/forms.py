@@ -120,6 +120,12 @@ class IngestDataset(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Name = Field(description="Name of the dataset; it becomes <domain>.raw.<name> and needs a contract.")
+    load: Literal["append", "diff", "merge"] | None = Field(
+        default=None,
+        description="How rows join those that are there. append: all of them. diff: the delivery is the whole, only what differs is kept,"
+        " and a key that is gone becomes a row with _change removed. merge: the delivery is a list of changes."
+        " The last two need a primaryKey in the contract.",
+    )
 
 
 class IngestAttributes(Form):
