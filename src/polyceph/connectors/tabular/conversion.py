@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polyceph.connectors.tabular import moments, numbers
-from polyceph.connectors.tabular.findings import SHOWN, Findings
+from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.formats import DAY_AND_TIME, ColumnFormat
 from polyceph.connectors.tabular.options import FilesDataset
 from polyceph.connectors.tabular.shapes import given, told
@@ -40,7 +40,8 @@ class Conversion:
     """Everything that turns one file's spool into rows."""
 
     spool: Spool
-    formats: list[ColumnFormat]
+    formats: list[ColumnFormat | None]
+    """How each column writes its values; None where that is not known, which is a problem already."""
     dataset: FilesDataset
     locate: Locate
     findings: Findings
@@ -57,19 +58,31 @@ class Conversion:
 
     def _column(self, batch: pa.RecordBatch, index: int) -> pa.Array:
         column, texts, native = self.spool.columns[index], batch.column(f"t{index}"), batch.column(f"n{index}")
-        if texts.null_count == len(texts):
+        if column.required or column.primary_key:
+            self._refuse_missing(batch, index)
+        style = self.formats[index]
+        if texts.null_count == len(texts) or style is None:
             return native
-        made = converted(texts, column, self.formats[index], self.dataset)
+        made = converted(texts, column, style, self.dataset)
         wrong = pc.and_(pc.is_valid(texts), pc.is_null(made))
         count = pc.sum(wrong).as_py()
         if count:
-            self._refuse(batch, index, pc.indices_nonzero(wrong).slice(0, SHOWN).to_pylist(), count)
+            positions = pc.indices_nonzero(wrong).slice(0, self.findings.shown).to_pylist()
+            self._refuse(batch, (index, _expected(column, style)), positions, count)
         return made if native.null_count == len(native) else pc.coalesce(native, made)
 
-    def _refuse(self, batch: pa.RecordBatch, index: int, positions: list[int], count: int) -> None:
+    def _refuse_missing(self, batch: pa.RecordBatch, index: int) -> None:
+        """Report required cells that are empty, by their place; a cell that is a problem already is not empty."""
+        empty = pc.and_(pc.is_null(batch.column(f"t{index}")), pc.is_null(batch.column(f"n{index}")))
+        rows = [row for row in batch.column("row").filter(empty).to_pylist() if (row, index) not in self.findings.told]
+        message = f"column {self.spool.columns[index].name} is required and its value is missing"
+        shown = [Problem(message, file=self.findings.file, **self.locate(index, row)) for row in rows[: self.findings.shown]]
+        self.findings.add(shown, len(rows))
+
+    def _refuse(self, batch: pa.RecordBatch, what: tuple[int, str], positions: list[int], count: int) -> None:
+        index, expected = what
         column = self.spool.columns[index]
         rows, texts = batch.column("row"), batch.column(f"t{index}")
-        expected = _expected(column, self.formats[index])
         problems = [
             Problem(
                 f"column {column.name}: {told(texts[at].as_py(), column)} is not {expected}",
@@ -86,6 +99,8 @@ def _expected(column: Column, style: ColumnFormat) -> str:
     kind = _EXPECTED.get(column.logical_type, column.logical_type)
     if column.logical_type == "number" and column.physical_type:
         kind += f" that fits {column.physical_type}"
+    if style.number and style.number.is_percent:
+        kind += " with a percent sign"
     shown = style.number.shown() if style.number else style.day.shown() if style.day else ""
     return f"{kind} ({shown})" if shown else kind
 

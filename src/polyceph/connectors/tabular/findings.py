@@ -9,7 +9,7 @@ from typing import Any
 from polyceph.sdk import Invalid, Note, Problem
 
 SHOWN = 20
-"""How many problems are listed; the others are counted."""
+"""How many problems are listed unless the dataset says otherwise; the others are counted."""
 
 
 @dataclass
@@ -20,6 +20,9 @@ class Findings:
     notes: list[Note] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     count: int = 0
+    shown: int = SHOWN
+    told: set[tuple[int, int]] = field(default_factory=set)
+    """(row, index of the contract's column) of the cells that are in the problems already, so that they are not called empty too."""
 
     def note(self, subject: str, text: str, value: str | None = None) -> None:
         """Report something that was found out and acted on."""
@@ -32,7 +35,7 @@ class Findings:
     def add(self, problems: list[Problem], count: int) -> None:
         """Add `count` problems of which the first are given."""
         self.count += count
-        self.problems.extend(problems[: max(0, SHOWN - len(self.problems))])
+        self.problems.extend(problems[: max(0, self.shown - len(self.problems))])
 
     def check(self) -> None:
         """Raise `Invalid` with what was collected, if anything is wrong."""

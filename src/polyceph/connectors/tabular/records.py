@@ -160,6 +160,7 @@ def _portions(
                 typed = None if value is None or is_text else _typed(value, column)
                 if isinstance(typed, Problem):
                     findings.wrong(typed.message, locate(index, number), value=typed.value)
+                    findings.told.add((number, index))
                     typed = None
                 text.append(value if is_text else None)
                 made.append(typed)

@@ -72,8 +72,8 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
     body = _body(table, header, dataset, findings)
     header = _without_empty(_below_merges(header, body, merged or [], table), body, findings)
     check_header(header, columns, table.place(header.last_row or 1), findings)
-    _refuse_errors(errors, table, header, body, findings)
     findings.check()
+    _refuse_errors(errors, table, header, body, findings)
     positions = [header.match.positions[i] for i in range(len(columns))]
     return _portions(body, positions, columns, table, findings), lambda index, row: table.place(row, positions[index])
 
@@ -294,13 +294,14 @@ def _refuse_errors(errors: dict[str, str] | None, table: _Table, header: Header,
     if errors is None:
         findings.note("error values", "this format does not show error values (#N/A): they are read as empty cells")
         return
-    used = set(header.match.positions.values())
+    used = {position: index for index, position in header.match.positions.items()}
     rows = {number for number, _ in body}
     for cell, value in errors.items():
         found = re.fullmatch(r"([A-Z]+)(\d+)", cell)
         at = cell_range(cell)[0][1] - table.first_column if found else -1
         if found and int(found[2]) in rows and at in used:
             findings.wrong(f"the cell holds the error {value}", table.place(int(found[2]), at), value=value, hint="correct the formula")
+            findings.told.add((int(found[2]), used[at]))
 
 
 def _portions(body: Grid, positions: list[int], columns: tuple[Column, ...], table: _Table, findings: Findings) -> Iterator[Portion]:
@@ -320,6 +321,7 @@ def _portions(body: Grid, positions: list[int], columns: tuple[Column, ...], tab
                 typed = native(value, column)
                 if isinstance(typed, Problem):
                     findings.wrong(typed.message, table.place(number, at), value=typed.value, hint=typed.hint)
+                    findings.told.add((number, index))
                     typed = None
                 text.append(None)
                 made.append(typed)
