@@ -243,8 +243,12 @@ FAULTS: tuple[Fault, ...] = (
         ("nis_code", "periods", "attendance_percent", "fees_eur"),
         lambda random, _column, _line: Broken(random.choice(sorted(ERRORS))),
     ),
-    Fault("formula_as_text", "A formula was kept as text: `=SOMME(I9:J9)`.", 2, ("pupils",), lambda _random, _column, _line: "=SOMME(I9:J9)"),
-    Fault("two_values", "Two values in one cell: `12/14`, `18/09/2025 et 29/09/2025`.", 8, ("girls", "boys", "counted_on", "periods"), _two),
+    Fault(
+        "formula_as_text", "A formula was kept as text: `=SOMME(I9:J9)`.", 2, ("pupils",), lambda _random, _column, _line: "=SOMME(I9:J9)"
+    ),
+    Fault(
+        "two_values", "Two values in one cell: `12/14`, `18/09/2025 et 29/09/2025`.", 8, ("girls", "boys", "counted_on", "periods"), _two
+    ),
     Fault(
         "wrong_column",
         "The cell holds what belongs in another column: a network under the municipality, a date under the girls.",
