@@ -221,7 +221,7 @@ def _list_items(request: Request) -> Response:
     where = asked.get("$filter", "")
     holds = condition(where, ODATA) if where else None
     # A column of an item is asked for as fields/Column.
-    wish = Wish(where, (lambda row: holds({"fields": row})) if holds else None)
+    wish = Wish(where, (lambda row: holds({**row, "fields": row})) if holds else None)
     found = source.rows.of(source.root / "lists", name).select(wish)
     begin, size, columns = _skip(request), _top(request), _expanded(asked.get("$expand") or asked.get("expand") or "")
     shown = [as_list_item(row, begin + at, changed, columns) for at, row in enumerate(found.page(begin, size), 1)]
