@@ -36,7 +36,7 @@ SITE_TYPES = pa.schema(
         "edition": pa.int32(),
     }
 )
-JUNES = tuple(Month(year, 6) for year in range(2022, 2027))
+JUNES = tuple(Month(year, 6) for year in range(2023, 2027))
 DRIFT = Month(2026, 6)
 """The sheet of that June says nothing of hours any more."""
 LANGUAGES = {"néerlandais": 62, "anglais": 31, "allemand": 7}
