@@ -26,6 +26,8 @@ class News:
     mode: LoadMode
     key: str
     origin: str
+    is_complete: bool = True
+    """Whether every row of the whole could be read: while some are set aside, nothing counts as gone, for it may be among them."""
 
     def select(self) -> str:
         """Return the SELECT of the rows to append: added and changed ones, and those that are gone with the values they had last."""
@@ -33,7 +35,7 @@ class News:
         parts = [self._present(names)]
         if self.mode is LoadMode.MERGE:
             parts.append(self._ended(names))
-        if self.mode is LoadMode.DIFF:
+        if self.mode is LoadMode.DIFF and self.is_complete:
             parts.append(self._gone(names))
         return f"WITH {self._delivered()}, {self._alive(names)} {' UNION ALL '.join(parts)}"
 

@@ -21,8 +21,9 @@ import psycopg
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
-from polyceph.core.source_ports import Delivery, LoadMode, LoadReport, Pushdown
+from polyceph.core.source_ports import NO_REJECTS, Delivery, LoadMode, LoadReport, Pushdown
 from polyceph.errors import Conflict, Invalid, Problem, Unavailable
+from polyceph.lake import rejects
 from polyceph.lake.changes import REMOVED, News, primary_key
 from polyceph.lake.check import StagedRows, absent_values, broken_types, missing_values, repeated_values
 from polyceph.lake.engine import literal, quote
@@ -136,12 +137,9 @@ def _stage(load: _Load, select: str, plan: tuple[list[ColumnPlan], dict[str, str
     plans, delivered = plan
     columns = ", ".join([*(p.taken() for p in plans), *_internal_columns(load, delivered)])
     rows = f"SELECT {columns} FROM ({select})"
-    if any(p.cast is Cast.CHECKED for p in plans):
+    if any(p.cast is Cast.CHECKED for p in plans) or load.delivery.tolerance != NO_REJECTS:
         _copy(load, rows, folder / "taken", _BESIDE)
-        taken = _table_of(folder / "taken")
-        problems = broken_types(load.connection, taken, plans, load.contract)
-        if problems:
-            raise _refusal(load, problems)
+        taken = _sorted_out(load, plans, folder / "taken")
         names = ", ".join([*(p.converted() for p in plans), *map(quote, INTERNAL_COLUMNS)])
         rows = f"SELECT {names} FROM {taken}"
     if load.delivery.mode is not LoadMode.APPEND:
@@ -150,6 +148,20 @@ def _stage(load: _Load, select: str, plan: tuple[list[ColumnPlan], dict[str, str
     staged = _write(load, rows, folder / "rows", entry)
     _check(load, staged, folder / "rows")
     return staged
+
+
+def _sorted_out(load: _Load, plans: list[ColumnPlan], folder: Path) -> str:
+    """Return the table expression of the staged rows that can be loaded; refuse the delivery when too many cannot."""
+    taken, tolerance = _table_of(folder), load.delivery.tolerance
+    if tolerance != NO_REJECTS:
+        before = rejects.collect(load.connection, load.delivery.rejects)
+        rejected, total = rejects.sort_out(load.connection, str(folder / "data.parquet"), plans, load.contract)
+        if tolerance.allows(before + rejected, before + total):
+            return rejects.remaining(str(folder / "data.parquet"))
+    problems = broken_types(load.connection, taken, plans, load.contract)
+    if problems:
+        raise _refusal(load, problems)
+    return taken
 
 
 def _news(load: _Load, rows: str, folder: Path) -> str:
@@ -166,7 +178,8 @@ def _news(load: _Load, rows: str, folder: Path) -> str:
         problems += repeated_values(load.connection, StagedRows(kept, int(count[0]), ()), load.contract)
     if problems:
         raise _refusal(load, problems)
-    return News(load.table, whole, load.contract, mode, given.key, given.origin).select()
+    is_complete = given.tolerance == NO_REJECTS or not rejects.rows(load.connection)
+    return News(load.table, whole, load.contract, mode, given.key, given.origin, is_complete).select()
 
 
 def _internal_columns(load: _Load, delivered: Mapping[str, str]) -> list[str]:
@@ -191,7 +204,7 @@ def _write(load: _Load, select: str, folder: Path, entry: TableEntry) -> list[St
 
 def _copy(load: _Load, select: str, folder: Path, options: str) -> list[Any]:
     folder.mkdir()
-    size = f", FILE_SIZE_BYTES {_REMOTE_FILE_BYTES}" if is_remote(load.lake) else ""
+    size = f", FILE_SIZE_BYTES {_REMOTE_FILE_BYTES}" if is_remote(load.lake) and options != _BESIDE else ""
     target = folder if size else folder / "data.parquet"
     try:
         return load.connection.execute(
@@ -239,7 +252,10 @@ def _commit(load: _Load, lock: TableLock, entry: TableEntry, staged: list[Staged
             call = f"CALL ducklake_add_data_files({literal(load.lake.domain)}, {literal(dataset.name)}, {literal(path)}, "
             load.connection.execute(call + f"schema => {literal(dataset.zone)})")
         load.connection.execute(f"INSERT INTO {quote(load.lake.domain)}._polyceph.load VALUES ({', '.join('?' * len(record))})", record)
-    return load.report(is_new=True, rows=rows, size=size, snapshot=_committed_snapshot(load, lock))
+        if given.tolerance != NO_REJECTS:
+            rejects.keep(load.connection, load.lake.domain, str(dataset), given.key, given.origin)
+    done = load.report(is_new=True, rows=rows, size=size, snapshot=_committed_snapshot(load, lock))
+    return replace(done, rejected=rejects.rows(load.connection)) if given.tolerance != NO_REJECTS else done
 
 
 def _committed_snapshot(load: _Load, lock: TableLock) -> int:

@@ -12,7 +12,7 @@ from pydantic import Field
 from polyceph.bootstrap.domain import DomainRuntime, connector_of, current_domain, source_of
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.source_ports import PLATFORM_KEYS, Demand, LoadMode, LoadReport
+from polyceph.core.source_ports import PLATFORM_KEYS, Delivery, Demand, LoadMode, LoadReport, Tolerance, tolerance_of
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate.contract_checks import CHECK, result
 from polyceph.orchestrate.datasets import commit_of, key_of, lake_metadata, load_metadata, schedule, spec_of
@@ -61,12 +61,18 @@ class _Wanted:
     dataset: DatasetId
     options: dict[str, Any]
     mode: LoadMode | None
+    tolerance: Tolerance
+
+    def given(self, delivery: Delivery) -> Delivery:
+        """Return a delivery with what the entry says of its load."""
+        return replace(delivery, mode=self.mode or delivery.mode, tolerance=self.tolerance)
 
 
 def _asset(runtime: DomainRuntime, source: str, entry: dict[str, Any]) -> dg.AssetsDefinition:
     dataset = DatasetId(runtime.domain.name, Zone.RAW, str(entry["name"]))
     options = {key: value for key, value in entry.items() if key not in PLATFORM_KEYS}
     mode = LoadMode(entry["load"]) if entry.get("load") else None
+    tolerance = tolerance_of(entry.get("rejects", 0))
     kind = source_of(runtime, source).connector
 
     @dg.multi_asset(
@@ -75,7 +81,7 @@ def _asset(runtime: DomainRuntime, source: str, entry: dict[str, Any]) -> dg.Ass
         check_specs=[dg.AssetCheckSpec(CHECK, asset=key_of(dataset), description="The delivery keeps the promises of its contract.")],
     )
     def load(context: dg.AssetExecutionContext) -> Iterator[Any]:  # Dagster evaluates the annotation eight times per dataset
-        yield from _load(context, runtime, _Wanted(source, dataset, options, mode))
+        yield from _load(context, runtime, _Wanted(source, dataset, options, mode, tolerance))
 
     return load
 
@@ -90,7 +96,8 @@ def _load(
     reports: list[LoadReport] = []
     try:
         for report in _deliveries(runtime, contract, what, run=_attempted_run(context)):
-            context.log.info(f"{report.origin}: {report.rows} rows, {'loaded' if report.is_new else 'already there'} ({report.key})")
+            aside = f", {report.rejected} set aside" if report.rejected else ""
+            context.log.info(f"{report.origin}: {report.rows} rows{aside}, {'loaded' if report.is_new else 'already there'} ({report.key})")
             reports.append(report)
     except Invalid as error:
         yield result(contract, error.problems or (Problem(error.message),), message=error.message)
@@ -124,6 +131,7 @@ def _deliveries(runtime: DomainRuntime, contract: Contract, what: _Wanted, *, ru
             base=runtime.folder,
             run=run,
             last_key=lambda origin: runtime.lake.last_key(dataset, origin),
+            tolerance=what.tolerance,
         )
         for delivery in connector.deliveries(demand):
-            yield runtime.lake.load(delivery if what.mode is None else replace(delivery, mode=what.mode), contract, commit)
+            yield runtime.lake.load(what.given(delivery), contract, commit)
