@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from polyceph.testing.federation.domains import culture_libraries
 from polyceph.testing.federation.pieces import Piece
 from polyceph.testing.federation.scenario import Scenario
 from polyceph.testing.federation.truth import Truth
@@ -11,4 +12,4 @@ from polyceph.testing.federation.truth import Truth
 
 def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     """Yield every piece of the domain's systems."""
-    yield from ()
+    yield from culture_libraries.build(scenario, truth)
