@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from polyceph.testing.federation import places
+from polyceph.testing.federation.domains import planted
 from polyceph.testing.federation.domains.contacts import email, telephone
 from polyceph.testing.federation.domains.periods import Period, periods, plant_late
 from polyceph.testing.federation.people import BOYS, GIRLS, LAST_NAMES
@@ -58,6 +59,7 @@ class _Faults:
 
 def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     """Yield the list and the reports."""
+    planted.personal(truth, LIBRARIES, {"manager": "name", "telephone": "telephone", "email": "e-mail"})
     libraries = library_list(scenario)
     yield _listed(scenario, libraries, truth)
     faults = _faults(scenario)
@@ -100,11 +102,7 @@ def _listed(scenario: Scenario, libraries: tuple[Library, ...], truth: Truth) ->
                 *(surface, day_in_french(opened), f"{first} {last}", telephone(numbers), email(first, last)),
             )
         )
-    truth.add(
-        "unknown_code",
-        **{"dataset": LIBRARIES, "column": "kind", "key": {"library_id": libraries[wrong].code}, "code": "itinerante"},
-        **{"list": "data_office.gold.codes", "meant": "itinerant"},
-    )
+    planted.unknown_code(truth, (LIBRARIES, "kind"), {"library_id": libraries[wrong].code}, code="itinerante", meant="itinerant")
     return Piece(f"{_FOLDER}/bibliotheques.csv", delimited(_HEADER, rows, delimiter=";", encoding="cp1252"))
 
 
@@ -134,7 +132,7 @@ def _month(scenario: Scenario, libraries: tuple[Library, ...], month: Month, fau
     typed = numbers.random(COUNT)
     typed[[faults.repeated[0], faults.too_many[0]]] = 1  # their months are keys in the truth
     written = [month_in_french(month).capitalize() if one < 0.04 else month_in_french(month) for one in typed]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (library.code, written[n], _whole(visits[n]), _whole(loans[n]), amount(visits[n] * 0.35), _whole(digital[n]))
         for n, library in enumerate(libraries)
         if month != faults.drop or n in faults.left
@@ -177,8 +175,6 @@ def _plant(libraries: tuple[Library, ...], faults: _Faults, truth: Truth) -> Non
     fault("orphan", "library_id", faults.unknown, "BIB0999", "no library of the list has this code")
     index, month = faults.too_many
     fault("out_of_range", "visits", month, libraries[index].code, "a thousand times too many")
-    truth.add(
-        "quality",
-        **{"dataset": VISITS, "fault": "volume_drop", "key": f"{_FOLDER}/frequentation_{faults.drop}.csv", "month": str(faults.drop)},
-        detail=f"{len(faults.left)} of {COUNT} libraries reported",
-    )
+    path = f"{_FOLDER}/frequentation_{faults.drop}.csv"
+    detail = f"{len(faults.left)} of {COUNT} libraries reported"
+    truth.add("quality", dataset=VISITS, fault="volume_drop", key=path, month=str(faults.drop), detail=detail)

@@ -11,6 +11,7 @@ import numpy as np
 import xlsxwriter
 
 from polyceph.testing.federation import places, workbooks
+from polyceph.testing.federation.domains import planted
 from polyceph.testing.federation.domains.periods import Period, periods, plant_late
 from polyceph.testing.federation.pieces import MONTHS, Piece, amount, document
 from polyceph.testing.federation.places import Municipality
@@ -76,11 +77,8 @@ def _inventory(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     """Yield the inventory of 2021, what three years added to it, and then each year's additions; one discipline is no code."""
     known = facilities(scenario)
     wrong = scenario.random("sport", "wrong discipline").choice([one for one in known[REPORTING:] if one.discipline == "swimming"])
-    truth.add(
-        "unknown_code",
-        **{"dataset": INFRASTRUCTURE, "column": "discipline", "key": {"facility_id": wrong.code}, "code": "swiming"},
-        **{"list": "data_office.gold.codes", "meant": "swimming"},
-    )
+    key = {"facility_id": wrong.code}
+    planted.unknown_code(truth, (INFRASTRUCTURE, "discipline"), key, code="swiming", meant="swimming")
     for label, years in (("2021", (2021,)), ("2022-2024", (2022, 2023, 2024)), ("2025", (2025,))):
         if not scenario.has_reached(f"{years[-1] + 1}-01") and years[-1] != 2021:
             continue
@@ -126,7 +124,7 @@ def _month(scenario: Scenario, month: Month, drop: tuple[Month, frozenset[int]],
         day = month.last - timedelta(days=int(numbers.integers(3)))
         if month == drop[0] and n not in drop[1]:
             continue
-        shown = amount(share * 10 if (month, n) == too_full else share, decimals=1)
+        shown = amount(100 + share * 5 if (month, n) == too_full else share, decimals=1)
         rows.append((hall.code, name(hall), hall.place.nis_code, f"{day:%d/%m/%Y}", *counts, shown))
     return rows
 
@@ -177,8 +175,12 @@ def _plant(scenario: Scenario, truth: Truth) -> None:
     day = date(int(row[3][6:]), int(row[3][3:5]), int(row[3][:2]))
     truth.add(
         "quality",
-        **{"dataset": ATTENDANCE, "fault": "out_of_range", "column": "occupation_percent", "month": str(month)},
-        **{"key": {"facility_id": row[0], "read_on": day.isoformat()}, "detail": f"{row[7]} % of the opening hours"},
+        dataset=ATTENDANCE,
+        fault="out_of_range",
+        column="occupation_percent",
+        key={"facility_id": row[0], "read_on": day.isoformat()},
+        month=str(month),
+        detail=f"{row[7]} % of the opening hours",
     )
     if scenario.month >= _RENAMED_FROM:
         said = {"column": "Fréquentation / Public", "becomes": "Fréquentation / Grand public"}
