@@ -113,6 +113,7 @@ class Platform:
             **self.server_environment(),
             "POLYCEPH_FEDERATION": str(self.settings.federation.resolve()),
             "POLYCEPH_HOME": str(self.settings.state()),
+            **({"POLYCEPH_TODAY": self.settings.today.isoformat()} if self.settings.today else {}),
             "POLYCEPH_DOMAIN__NAME": domain,
             "POLYCEPH_DOMAIN__HOST": role.host,
             "POLYCEPH_DOMAIN__PORT": str(role.port),

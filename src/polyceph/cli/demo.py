@@ -20,33 +20,36 @@ def register(app: typer.Typer) -> None:
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Verify the result, stop everything and exit.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
-    scale: Annotated[int, typer.Option(help="Size of the sources; 1 is 50,000 rows.", min=1)] = 1,
+    month: Annotated[str | None, typer.Option(help="Play time on to a month, YYYY-MM.", metavar="MONTH")] = None,
+    scale: Annotated[int, typer.Option(help="Size of the sources; 1 is about 200,000 rows.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="The same seed makes the same sources.")] = 2025,
     folder: Annotated[Path, typer.Option(help="Where the demo federation is kept.")] = Path(".polyceph/demo"),
 ) -> None:
-    """Run a federation of four domains end to end on generated sources, and show it.
+    """Run a federation of six domains end to end on generated sources, and hold what was found against what was planted.
 
-    Example: polyceph demo --once --json
+    Example: polyceph demo --once --month 2025-11
     """
-    from polyceph.orchestrate import demonstration, runs, services
+    from polyceph.orchestrate import runs, services
+    from polyceph.orchestrate.demo import place, result, systems
     from polyceph.settings import load_settings
 
     began = time.monotonic()
     stop_on_signals()
-    settings = load_settings(federation=folder)
+    scenario = place.scenario_of(folder, seed=seed, scale=scale, month=month)
+    settings = load_settings(federation=folder, today=scenario.today)
     services.refuse_second_start(settings)
-    demonstration.place_federation(folder)
-    made: list[Any] = []
+    place.place_federation(folder, scenario)
+    planted: list[Any] = []
 
-    def prepare(platform: Any) -> None:
-        made.append(demonstration.prepare_sources(platform, seed=seed, scale=scale))
+    def prepare(platform: Any, supervisor: Any) -> None:
+        planted.append(systems.prepare_systems(platform, supervisor, scenario))
 
     running = services.start(settings, heard=render.note, prepare=prepare)
     try:
         ran = time.monotonic()
         outcomes = run_plan(running.platform, running.launcher, runs.plan(running.platform.federation, ()))
-        result = demonstration.measured(running, outcomes, made[0], began=began, ran=ran)
-        render.as_json(vars(result)) if json else _show(result, outcomes)
+        found = result.measured(running, outcomes, planted[0], began=began, ran=ran)
+        render.as_json(found.document()) if json else _show(found, outcomes)
         if not once:
             _stay(running)
     except KeyboardInterrupt:
@@ -54,7 +57,7 @@ def demo(
         return
     finally:
         running.stop()
-    if result.wrong:
+    if found.wrong:
         raise typer.Exit(1)
 
 
@@ -71,7 +74,10 @@ def _show(result: Any, outcomes: list[Any]) -> None:
     render.table(f"{len(result.domains)} domains, {result.datasets} datasets", ("zone", "datasets", "rows"), zones)
     outputs = [(name, one["rows"], one["address"]) for name, one in result.outputs.items()]
     render.table("Outputs served", ("output", "rows", "where"), outputs)
-    render.line(f"checks: {result.checks['passed']} passed, {result.checks['failed']} failed; {result.events} events in the journal")
+    facts = [(one.kind, one.planted, "" if one.found is None else one.found, one.by) for one in result.findings]
+    render.table("Planted, and found", ("what", "planted", "found", "by"), facts)
+    checks = ", ".join(f"{number} {how}" for how, number in result.checks.items())
+    render.line(f"checks: {checks}; {result.events} events in the journal")
     render.line(f"pipelines {result.seconds} s after {result.start_seconds} s of start; at most {result.peak_mb} MiB of memory")
     render.line(f"Dagster: {result.address} (this machine only)")
     for problem in result.wrong:

@@ -169,8 +169,8 @@ def run_plan(platform: Any, launcher: Any, plan: Any) -> list[Any]:
 
 def show_outcomes(outcomes: list[Any]) -> None:
     """Print how runs ended, and the reason of each that did not succeed."""
-    rows = [(o.domain, o.status, o.seconds, o.checks_passed, o.checks_failed, o.run) for o in outcomes]
-    render.table("Runs", ("domain", "ended", "seconds", "checks passed", "failed", "run"), rows)
+    rows = [(o.domain, o.status, o.seconds, o.checks_passed, o.checks_warned, o.checks_failed - o.checks_warned, o.run) for o in outcomes]
+    render.table("Runs", ("domain", "ended", "seconds", "checks passed", "warned", "failed", "run"), rows)
     for one in outcomes:
         if one.error:
             render.note(f"{one.domain}: {one.error}")

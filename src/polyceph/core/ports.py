@@ -149,6 +149,19 @@ class RunOutcome:
     checks_passed: int = 0
     checks_failed: int = 0
     error: str | None = None
+    checks_warned: int = 0
+    """Those of the failed checks that let the data go on."""
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What one check of a run found; `failed_rows` is None when the check does not count rows."""
+
+    dataset: DatasetId
+    name: str
+    passed: bool
+    is_warning: bool
+    failed_rows: int | None = None
 
 
 @dataclass(frozen=True)

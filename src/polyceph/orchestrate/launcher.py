@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import RunOutcome, SeenRun
+from polyceph.core.ports import CheckOutcome, RunOutcome, SeenRun
 from polyceph.errors import Invalid, NotFound, Unavailable
 
 _LOCATIONS = """{workspaceOrError{__typename ... on Workspace{locationEntries{name loadStatus locationOrLoadError{
@@ -22,7 +22,8 @@ _LAUNCH = """mutation($p:ExecutionParams!){launchRun(executionParams:$p){__typen
 _RUN = """query($r:ID!){runOrError(runId:$r){__typename ... on Run{status startTime endTime repositoryOrigin{repositoryLocationName}}}}"""
 _PROGRESS = """query($r:ID!){runOrError(runId:$r){... on Run{assetSelection{path} stats{... on RunStatsSnapshot{materializations}}}}}"""
 _EVENTS = """query($r:ID!,$c:String){logsForRun(runId:$r,afterCursor:$c){__typename ... on EventConnection{cursor hasMore events{__typename
-  ... on AssetCheckEvaluationEvent{evaluation{success severity checkName assetKey{path}}}
+  ... on AssetCheckEvaluationEvent{evaluation{success severity checkName assetKey{path}
+    metadataEntries{label ... on IntMetadataEntry{intValue}}}}
   ... on ExecutionStepFailureEvent{stepKey error{message errorChain{error{message}}} failureMetadata{description}}
   ... on EngineEvent{message error{message errorChain{error{message}}}}
   ... on RunFailureEvent{message error{message errorChain{error{message}}}}}}}}"""
@@ -30,6 +31,7 @@ _UPDATED = """query($f:RunsFilter,$c:String,$n:Int){runsOrError(filter:$f,cursor
   ... on Runs{results{runId jobName updateTime tags{key value} assetSelection{path} repositoryOrigin{repositoryLocationName}}}}}"""
 _PAGE = 200
 _WHOLE = "__ASSET_JOB"
+_FAILED_ROWS = "dagster_dbt/failed_row_count"
 _OURS = "polyceph.errors."
 _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 
@@ -75,10 +77,18 @@ class DagsterLauncher:
             raise NotFound(f"run {run} does not exist")
         if answer["status"] not in _ENDED:
             return None
-        passed, failed, error = self._findings(run)
+        checks, error = self._findings(run)
         seconds = (answer["endTime"] or 0.0) - (answer["startTime"] or answer["endTime"] or 0.0)
         domain = answer["repositoryOrigin"]["repositoryLocationName"]
-        return RunOutcome(run, domain, answer["status"], seconds, checks_passed=passed, checks_failed=failed, error=error)
+        passed, warned = sum(c.passed for c in checks), sum(c.is_warning and not c.passed for c in checks)
+        failed = len(checks) - passed
+        return RunOutcome(
+            run, domain, answer["status"], seconds, checks_passed=passed, checks_failed=failed, error=error, checks_warned=warned
+        )
+
+    def checks(self, run: str) -> tuple[CheckOutcome, ...]:
+        """Return what each check of a run found."""
+        return self._findings(run)[0]
 
     def progress(self, run: str) -> tuple[int, int]:
         """Return how many datasets a run has made and how many it will make; (0, 0) when it is not known."""
@@ -101,18 +111,19 @@ class DagsterLauncher:
                 return tuple(sorted(found.values(), key=lambda one: one.updated_at))
             cursor = page[-1]["runId"]
 
-    def _findings(self, run: str) -> tuple[int, int, str | None]:
-        passed = failed = 0
+    def _findings(self, run: str) -> tuple[tuple[CheckOutcome, ...], str | None]:
+        """Return the checks of a run and its first error."""
+        checks: list[CheckOutcome] = []
         error: str | None = None
         cursor: str | None = None
         while True:
             page = self._ask(_EVENTS, r=run, c=cursor)["logsForRun"]
             for event in page.get("events", []):
                 if "evaluation" in event:
-                    passed, failed = passed + event["evaluation"]["success"], failed + (not event["evaluation"]["success"])
+                    checks.append(_check(event["evaluation"]))
                 error = error or _event_error(event)
             if not page.get("hasMore"):
-                return passed, failed, error
+                return tuple(checks), error
             cursor = page["cursor"]
 
     def _ask(self, query: str, **variables: object) -> dict[str, Any]:
@@ -127,6 +138,18 @@ class DagsterLauncher:
             raise Unavailable(f"Dagster refused a query: {body['errors'][0]['message']}")
         data: dict[str, Any] = body["data"]
         return data
+
+
+def _check(evaluation: Mapping[str, Any]) -> CheckOutcome:
+    domain, zone, name = evaluation["assetKey"]["path"]
+    counts = [entry["intValue"] for entry in evaluation["metadataEntries"] if entry["label"] == _FAILED_ROWS]
+    return CheckOutcome(
+        dataset=DatasetId(domain, Zone(zone), name),
+        name=evaluation["checkName"],
+        passed=evaluation["success"],
+        is_warning=evaluation["severity"] == "WARN",
+        failed_rows=counts[0] if counts else None,
+    )
 
 
 def _seen(run: Mapping[str, Any]) -> SeenRun:

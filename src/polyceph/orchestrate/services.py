@@ -61,10 +61,10 @@ class Running:
                 log.warning("not recorded yet: %s", error.message)
 
 
-def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform], None] | None = None) -> Running:
+def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform, Supervisor], None] | None = None) -> Running:
     """Start everything that the federation needs on this machine; `heard` is told each step.
 
-    `prepare` is called once PostgreSQL is up and before anything reads a source.
+    `prepare` is called once PostgreSQL is up and before anything reads a source; it may start services of its own.
 
     A domain whose declarations or environment are broken is left out and named; the others start.
 
@@ -80,7 +80,7 @@ def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform], Non
         platform = open_platform(settings)
         if prepare is not None:
             heard("sources")
-            prepare(platform)
+            prepare(platform, supervisor)
         heard("lakes")
         platform.provision_lakes()
         left_out = dict(platform.left_out)

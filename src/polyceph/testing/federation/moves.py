@@ -38,8 +38,8 @@ MOVES = (
 
 
 def happened(scenario: Scenario) -> tuple[Move, ...]:
-    """Return the moves up to the end of the month that is reached."""
-    return tuple(move for move in MOVES if move.left <= scenario.month.last)
+    """Return the moves up to the day of the federation."""
+    return tuple(move for move in MOVES if move.left <= scenario.today)
 
 
 def plant(scenario: Scenario, truth: Truth) -> None:

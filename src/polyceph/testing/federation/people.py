@@ -42,7 +42,6 @@ STREETS = _split(
 )
 
 
-
 @dataclass(frozen=True)
 class Population:
     """A set of people of one register: when they were born, and which serials of a day are theirs (so that no two share a number).

@@ -85,6 +85,11 @@ class Scenario:
         if not PRESENT <= self.month <= LAST:
             raise Invalid(f"the federation cannot be played to {self.month}", hint=f"give a month from {PRESENT} to {LAST}")
 
+    @property
+    def today(self) -> date:
+        """The day of the federation: by then all that describes the month has arrived."""
+        return self.month.plus(1).first.replace(day=10)
+
     def random(self, *subject: object) -> Random:
         """Return the generator of one subject: what is drawn from it does not depend on what else is drawn."""
         return Random(self._name(subject))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import jsonschema_rs
 
-from polyceph.testing.federation.scenario import Scenario
+from polyceph.testing.federation.scenario import Month, Scenario
 
 FILE = "truth.json"
 VERSION = 1
@@ -89,7 +89,7 @@ KINDS = (
         {
             "dataset": "`<domain>.<zone>.<name>`",
             "column": "name in the contract",
-            "category": "`national_number`, `iban`, `name`, `address`, `e-mail`, `telephone`, `birth_date`, `belief`, `health` or `free_text`",
+            "category": "`national_number`, `iban`, `name`, `address`, `e-mail`, `telephone`, `birth_date`, `belief`, `health`, `free_text`",
             "marked": "whether the contract says so",
         },
         forms={"marked": {"type": "boolean"}},
@@ -215,6 +215,15 @@ class Truth:
         return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
+def reached(folder: Path) -> Scenario | None:
+    """Return the scenario whose systems were written into `folder`, None when none was written to its end."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return Scenario(document["seed"], document["scale"], Month.parse(document["month"]))
+
+
 def read(folder: Path) -> Truth:
     """Return the truth beside the systems in `folder`, checked against its schema; raise `ValueError` when it is something else."""
     document = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -242,7 +251,6 @@ def schema() -> dict[str, Any]:
             "planted": {"type": "object", "additionalProperties": False, "required": list(planted), "properties": planted},
         },
     }
-
 
 
 def _entry(kind: Kind) -> dict[str, Any]:

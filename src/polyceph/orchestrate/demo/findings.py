@@ -1,0 +1,113 @@
+"""What the platform found, held against what was planted. The truth is read here, to compare, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyceph.bootstrap.platform import Platform
+from polyceph.core.ports import CheckOutcome
+from polyceph.testing.federation.truth import Truth
+
+NOT_BUILT = "not built yet"
+_BY_CHECKS = ("duplicate", "orphan", "out_of_range")
+Column = tuple[str, str, str]
+"""Domain, name of the dataset and column: a fault that came in raw is found by a check further on."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the table: of so many planted faults of a kind so many were found; `found` is None where nothing looks for them."""
+
+    kind: str
+    planted: int
+    found: int | None
+    unplanted: int
+    by: str
+    """What found them, or that nothing looks for them yet."""
+
+
+def compare(platform: Platform, truth: Truth, checks: Sequence[CheckOutcome]) -> tuple[Finding, ...]:
+    """Return one line for each kind of planted fact."""
+    failing = _failing_rows(platform, checks)
+    return (
+        *_quality(truth, failing),
+        _accountable(platform, truth),
+        *_personal(platform, truth),
+        *(Finding(kind, len(truth.of(kind)), None, 0, NOT_BUILT) for kind in ("person", "series", "lineage", "small_cell")),
+    )
+
+
+def _quality(truth: Truth, failing: Mapping[Column, int]) -> Iterator[Finding]:
+    """Compare rows that checks of one column refuse with rows planted there."""
+    planted = {fault: Counter(map(_column, (e for e in truth.of("quality") if e["fault"] == fault))) for fault in _BY_CHECKS}
+    planted["unknown code"] = Counter(map(_column, truth.of("unknown_code")))
+    claimed: set[Column] = set()
+    for fault, columns in planted.items():
+        claimed |= columns.keys()
+        found = sum(min(count, failing.get(column, 0)) for column, count in columns.items())
+        extra = sum(max(0, failing.get(column, 0) - count) for column, count in columns.items())
+        yield Finding(fault.replace("_", " "), columns.total(), found, extra, "checks of the datasets")
+    others = sum(rows for column, rows in failing.items() if column not in claimed)
+    yield Finding("nothing: rows that checks refuse where none was planted", 0, 0, others, "checks of the datasets")
+    for fault in ("late_file", "volume_drop"):
+        yield Finding(fault.replace("_", " "), truth.faults("quality").get(fault, 0), None, 0, NOT_BUILT)
+
+
+def _column(entry: Mapping[str, str]) -> Column:
+    domain, _, name = entry["dataset"].split(".")
+    return domain, name, entry["column"]
+
+
+def _failing_rows(platform: Platform, checks: Iterable[CheckOutcome]) -> Mapping[Column, int]:
+    """Return how many rows fail, by the column that a dbt test looks at."""
+    columns = {name: _tested_columns(platform.settings.state() / "dbt" / name) for name in platform.federation.domains}
+    rows: Counter[Column] = Counter()
+    for check in checks:
+        column = columns[check.dataset.domain].get(check.name)
+        if column is not None and check.failed_rows:
+            rows[check.dataset.domain, check.dataset.name, column] += check.failed_rows
+    return rows
+
+
+def _tested_columns(state: Path) -> Mapping[str, str]:
+    """Return the column of each test of a domain's parsed dbt projects."""
+    found: dict[str, str] = {}
+    for manifest in state.glob("*/target/manifest.json"):
+        nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+        found |= {n["name"]: n["column_name"] for n in nodes if n["resource_type"] == "test" and n.get("column_name")}
+    return found
+
+
+def _accountable(platform: Platform, truth: Truth) -> Finding:
+    """Count the people who have left while the declarations still name them: a warning or a refusal names each."""
+    today = platform.settings.today
+    gaps = [m for m in truth.of("move") if today is not None and m["left"] <= today.isoformat() < m["successor_from"]]
+    said = " ".join([*(p.message for p in platform.federation.warnings), *platform.left_out.values()])
+    return Finding("owner or steward gone, nobody named yet", len(gaps), sum(m["person"] in said for m in gaps), 0, "declarations")
+
+
+def _personal(platform: Platform, truth: Truth) -> Iterator[Finding]:
+    """Compare columns that contracts mark as personal; those that nobody marked wait for a search in the data."""
+    marked = {
+        (str(contract.dataset), column.name)
+        for domain in platform.federation.domains.values()
+        for contract in domain.contracts.values()
+        for column in contract.columns
+        if column.personal_data != "none"
+    }
+    entries = [e for e in truth.of("personal_data") if e["dataset"] in {name for name, _ in _all_columns(platform)}]
+    known = {(e["dataset"], e["column"]) for e in entries if e["marked"]}
+    raw = {one for one in marked if one[0].split(".")[1] == "raw"}
+    yield Finding("personal column, marked", len(known), len(known & marked), len(raw - known), "contracts")
+    yield Finding("personal column, not marked", sum(not e["marked"] for e in entries), None, 0, NOT_BUILT)
+
+
+def _all_columns(platform: Platform) -> Iterator[tuple[str, str]]:
+    for domain in platform.federation.domains.values():
+        for contract in domain.contracts.values():
+            for column in contract.columns:
+                yield str(contract.dataset), column.name
