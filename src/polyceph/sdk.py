@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
 
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import ArrowStream, Connector, Delivery, Demand, Follows, Note, Original, Pushdown
+from polyceph.core.source_ports import ArrowStream, Connector, Delivery, Demand, Follows, LoadMode, Note, Original, Pushdown
 from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, Problem, Unavailable
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Denied",
     "Follows",
     "Invalid",
+    "LoadMode",
     "Misconfigured",
     "NotFound",
     "Note",

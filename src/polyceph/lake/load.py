@@ -21,7 +21,7 @@ import psycopg
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
-from polyceph.core.ports import Delivery, LoadReport, Pushdown
+from polyceph.core.source_ports import Delivery, LoadReport, Pushdown
 from polyceph.errors import Conflict, Invalid, Problem, Unavailable
 from polyceph.lake.check import StagedRows, broken_types, missing_values, repeated_values
 from polyceph.lake.engine import literal, quote

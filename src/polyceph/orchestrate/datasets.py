@@ -12,7 +12,7 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset
-from polyceph.core.ports import LoadReport
+from polyceph.core.source_ports import LoadReport
 from polyceph.errors import Invalid
 
 TIMEZONE = "Europe/Brussels"

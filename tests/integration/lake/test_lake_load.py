@@ -14,7 +14,7 @@ import pytest
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
-from polyceph.core.ports import Delivery, Note, Original, Pushdown
+from polyceph.core.source_ports import Delivery, Note, Original, Pushdown
 from polyceph.errors import Conflict, Invalid
 from polyceph.lake.lake import DomainLake
 

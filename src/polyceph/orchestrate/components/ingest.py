@@ -11,7 +11,7 @@ from pydantic import Field
 from polyceph.bootstrap.domain import DomainRuntime, connector_of, current_domain, source_of
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import Demand, LoadReport
+from polyceph.core.source_ports import Demand, LoadReport
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate.contract_checks import CHECK, result
 from polyceph.orchestrate.datasets import commit_of, key_of, lake_metadata, load_metadata, schedule, spec_of
