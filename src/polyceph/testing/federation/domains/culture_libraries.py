@@ -171,7 +171,7 @@ def _plant(libraries: tuple[Library, ...], faults: _Faults, truth: Truth) -> Non
         truth.add("quality", dataset=VISITS, fault=name, column=column, key=key, month=str(month), detail=detail)
 
     index, month = faults.repeated
-    fault("duplicate", "library_id", month, libraries[index].code, "reported in the file of its year and again in the next one's")
+    fault("duplicate", "month", month, libraries[index].code, "reported in the file of its year and again in the next one's")
     fault("orphan", "library_id", faults.unknown, "BIB0999", "no library of the list has this code")
     index, month = faults.too_many
     fault("out_of_range", "visits", month, libraries[index].code, "a thousand times too many")
