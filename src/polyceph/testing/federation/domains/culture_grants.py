@@ -85,7 +85,7 @@ def _draw(book: xlsxwriter.Workbook, scenario: Scenario, year: int) -> None:
         header, operating = [*header[:at], *header[at + 1 :]], [(*row[:at], *row[at + 1 :]) for row in operating]
     tables: tuple[tuple[int, str, Sequence[str], Sequence[Sequence[str]]], ...] = (
         (0, "A. Fonctionnement", header, operating),
-        (_SECOND_TABLE, "B. Projets", ("Dossier", "N° BCE", "Projet", "Genre", "Décision", "Montant (€)"), projects),
+        (_SECOND_TABLE, "B. Projets", ("Dossier", "N° BCE", "INS", "Projet", "Genre", "Décision", "Montant (€)"), projects),
         (_THIRD_TABLE, "C. Récapitulatif", ("Tableau", "Lignes", "Montant (€)"), _summary(operating, projects)),
     )
     for column, title, names, rows in tables:
@@ -108,12 +108,13 @@ def _operating(scenario: Scenario, year: int) -> Sequence[tuple[str, ...]]:
 
 def _projects(scenario: Scenario, year: int) -> list[tuple[str, ...]]:
     random = scenario.random("culture", "project grants", year)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for n, one in enumerate(random.choices(operators(scenario), k=_PROJECTS), 1):
         decided = date(year, 1, 15) + timedelta(days=random.randrange(330))
         kind = one.kind if random.random() < 0.8 else random.choice(KINDS)
         title = f"{random.choice(_PROJECT_WORDS)} {year} — {one.place.name_fr}"
-        rows.append((f"P{year}-{n:03d}", one.number, title, kind, f"{decided:%d/%m/%Y}", _euros(random.randrange(100_000, 3_500_000))))
+        whom = (f"P{year}-{n:03d}", one.number, one.place.nis_code)
+        rows.append((*whom, title, kind, f"{decided:%d/%m/%Y}", _euros(random.randrange(100_000, 3_500_000))))
     return rows
 
 

@@ -144,6 +144,7 @@ def _remark(scenario: Scenario, index: int) -> str | None:
     return f"Passer par {first} {last} (trésorière), {telephone(numbers)}"
 
 
+@cache
 def _faults(scenario: Scenario) -> _Faults:
     random, clubs = scenario.random("sport", "faults of clubs"), club_list(scenario)
     second = random.choice([n for n, club in enumerate(clubs) if club.since == _FAULTS_FROM])
