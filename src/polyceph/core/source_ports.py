@@ -52,6 +52,37 @@ class Follows:
     cursor: str | None
 
 
+PLATFORM_KEYS = frozenset({"name", "load", "rejects"})
+"""Keys of a dataset in an `Ingest` that mean the same for every connector; all others are the connector's."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How many rows of a delivery may be set aside: so many, or so large a share of them, whichever is more."""
+
+    rows: int = 0
+    share: float = 0.0
+
+    def allows(self, rejected: int, total: int) -> bool:
+        """Tell whether so many of so many rows may be rejected."""
+        return rejected <= max(self.rows, int(self.share * total))
+
+
+def tolerance_of(text: object) -> Tolerance:
+    """Return the tolerance that a declaration writes: a number of rows, or a share such as `0.5%`.
+
+    Raises:
+        ValueError: it is neither; the declarations' own form refuses it before.
+    """
+    if isinstance(text, str) and text.strip().endswith("%"):
+        return Tolerance(share=float(text.strip().removesuffix("%")) / 100)
+    return Tolerance(rows=int(str(text)))
+
+
+NO_REJECTS = Tolerance()
+"""Every value fits, or the delivery is refused."""
+
+
 class LoadMode(StrEnum):
     """How the rows of a delivery join those of its raw table. All but APPEND need the contract's primary key and keep a row's history."""
 
@@ -83,6 +114,10 @@ class Delivery:
     follows: Follows | None = None
     """Set by a source that is read from cursor to cursor: refused when the dataset's last load stopped elsewhere. None: no such bond."""
     mode: LoadMode = LoadMode.APPEND
+    rejects: ArrowStream | None = None
+    """Values that do not fit and whose rows are not among `rows`: columns row, place, column, value, rule. Only as many as tolerated."""
+    tolerance: Tolerance = NO_REJECTS
+    """How many of its rows may be set aside in all."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +135,8 @@ class Demand:
     """Relative paths in options start here: the domain's folder."""
     last_key: Callable[[str], str | None] = lambda _origin: None
     """The key of the last delivery of an origin, so that content which comes back is seen as new."""
+    tolerance: Tolerance = NO_REJECTS
+    """How many rows of a delivery may be set aside because a value does not fit; by default none."""
     run: str = ""
     """The run that asks, the same when it is tried again: the key of a source that has no other (a whole table, a query)."""
 
@@ -124,3 +161,5 @@ class LoadReport:
     snapshot: int
     origin: str = ""
     notes: tuple[Note, ...] = ()
+    rejected: int = 0
+    """Rows that were set aside."""

@@ -131,6 +131,8 @@ def load_metadata(reports: Iterable[LoadReport]) -> dict[str, Any]:
         "rows loaded": sum(r.rows for r in new),
         "already loaded": len(loads) - len(new),
     }
+    if rejected := sum(r.rejected for r in new):
+        found["rows set aside"] = rejected
     if notes:
         found["notes"] = dg.MetadataValue.md("\n".join(f"- {n}" for n in notes))
     return found

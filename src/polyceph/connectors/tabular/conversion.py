@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polyceph.connectors.tabular import moments, numbers
-from polyceph.connectors.tabular.findings import SHOWN, Findings
+from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.formats import DAY_AND_TIME, ColumnFormat
 from polyceph.connectors.tabular.options import FilesDataset
 from polyceph.connectors.tabular.shapes import given, told
@@ -50,10 +50,12 @@ class Conversion:
         return pa.schema([(c.name, arrow_type(c)) for c in self.spool.columns] + [(ROW, pa.int64())])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in the contract's types; what does not fit is null here and a problem in the findings."""
+        """Yield the rows in the contract's types; a row with something that does not fit is left out and stands in the findings."""
         for batch in self.spool.batches():
             columns = [self._column(batch, i) for i in range(len(self.spool.columns))]
-            yield pa.record_batch([*columns, batch.column("row")], schema=self.schema())
+            made = pa.record_batch([*columns, batch.column("row")], schema=self.schema())
+            rejected = pa.array(sorted(self.findings.rejected_rows), pa.int64())
+            yield made.filter(pc.invert(pc.is_in(batch.column("row"), value_set=rejected))) if len(rejected) else made
 
     def _column(self, batch: pa.RecordBatch, index: int) -> pa.Array:
         column, texts, native = self.spool.columns[index], batch.column(f"t{index}"), batch.column(f"n{index}")
@@ -61,25 +63,19 @@ class Conversion:
             return native
         made = converted(texts, column, self.formats[index], self.dataset)
         wrong = pc.and_(pc.is_valid(texts), pc.is_null(made))
-        count = pc.sum(wrong).as_py()
-        if count:
-            self._refuse(batch, index, pc.indices_nonzero(wrong).slice(0, SHOWN).to_pylist(), count)
+        if pc.any(wrong).as_py():
+            self._refuse(batch, index, pc.indices_nonzero(wrong).to_pylist())
         return made if native.null_count == len(native) else pc.coalesce(native, made)
 
-    def _refuse(self, batch: pa.RecordBatch, index: int, positions: list[int], count: int) -> None:
+    def _refuse(self, batch: pa.RecordBatch, index: int, positions: list[int]) -> None:
         column = self.spool.columns[index]
         rows, texts = batch.column("row"), batch.column(f"t{index}")
         expected = _expected(column, self.formats[index])
-        problems = [
-            Problem(
-                f"column {column.name}: {told(texts[at].as_py(), column)} is not {expected}",
-                file=self.findings.file,
-                value=given(texts[at].as_py(), column),
-                **self.locate(index, rows[at].as_py()),
-            )
-            for at in positions
-        ]
-        self.findings.add(problems, count)
+        for at in positions:
+            row, text = rows[at].as_py(), texts[at].as_py()
+            message = f"column {column.name}: {told(text, column)} is not {expected}"
+            problem = Problem(message, file=self.findings.file, value=given(text, column), **self.locate(index, row))
+            self.findings.reject(row, problem, column=column.name, text=text)
 
 
 def _expected(column: Column, style: ColumnFormat) -> str:

@@ -86,9 +86,11 @@ class RecordFile:
             return None
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
-        read = read_file(SourceFile(self._path, origin, "ndjson"), columns, dataset=dataset, folder=self._folder, limits=self._limits)
+        read = read_file(
+            SourceFile(self._path, origin, "ndjson", demand.tolerance), columns, dataset=dataset, folder=self._folder, limits=self._limits
+        )
         original = Original(self._path, f"{demand.dataset.name}.ndjson", digest)
-        return Delivery(key, read.rows, cursor, (original,), (*notes, *read.notes), origin, follows)
+        return Delivery(key, read.rows, cursor, (original,), (*notes, *read.notes), origin, follows, rejects=read.rejects)
 
     def _key(self, digest: str, reading: str, origin: str, *, cursor: str | None, follows: Follows | None) -> str | None:
         demand = self._demand
