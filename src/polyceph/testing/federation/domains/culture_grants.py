@@ -9,7 +9,7 @@ from functools import cache, partial
 
 import xlsxwriter
 
-from polyceph.testing.federation import places, workbooks
+from polyceph.testing.federation import codes, places, workbooks
 from polyceph.testing.federation.domains import planted
 from polyceph.testing.federation.domains.contacts import account
 from polyceph.testing.federation.domains.periods import plant_late, yearly
@@ -21,7 +21,7 @@ from polyceph.testing.federation.scenario import Scenario
 from polyceph.testing.federation.truth import Truth
 
 OPERATING, PROJECTS = "culture.raw.operating_grants", "culture.raw.project_grants"
-KINDS = ("concert", "theatre", "dance", "exhibition", "film", "lecture", "workshop", "storytelling", "festival")
+KINDS = codes.values("event_kind")
 _OPERATORS, _SUPPORTED, _PROJECTS = 80, 62, 74
 _FIRST_YEAR, _USUAL = 2022, (2, 20)
 _LATE = {2023: (3, 14)}

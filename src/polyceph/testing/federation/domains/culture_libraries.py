@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from polyceph.testing.federation import places
+from polyceph.testing.federation import codes, places
 from polyceph.testing.federation.domains import planted
 from polyceph.testing.federation.domains.contacts import email, telephone
 from polyceph.testing.federation.domains.periods import Period, periods, plant_late
@@ -23,9 +23,10 @@ COUNT = 180
 LIBRARIES, VISITS = "culture.raw.libraries", "culture.raw.visits"
 MOST_VISITS = 20_000
 """Promised upper end of the visits of a library in a month."""
-KINDS = ("local", "central", "itinerant", "special", "school")
 SEASON = (1.04, 1.0, 1.06, 0.98, 0.95, 0.88, 0.5, 0.42, 1.02, 1.14, 1.1, 0.86)
 """Visits of each month against the mean: libraries shorten their hours in summer, and readers come back with the rain."""
+_KINDS = (70, 6, 4, 8, 12)
+"""How many of each kind, in the order of the list."""
 _FOLDER = "share/culture_libraries"
 _ALONE_FROM = Month(2025, 1)
 _LATE = {"2025-03": 23, "2025-08": 19}
@@ -79,7 +80,7 @@ def library_list(scenario: Scenario) -> tuple[Library, ...]:
     random = scenario.random("culture", "libraries")
     numbers = scenario.numbers("culture", "sizes of libraries")
     towns = places.draw(random, places.french_speaking(places.municipalities()), COUNT)
-    kinds = random.choices(KINDS, weights=(70, 6, 4, 8, 12), k=COUNT)
+    kinds = random.choices(codes.values("library_kind"), weights=_KINDS, k=COUNT)
     sizes = np.clip(numbers.lognormal(7.0, 0.55, COUNT), 180, 6_000)
     closed = numbers.random(COUNT) < 0.25
     return tuple(Library(f"BIB{n + 1:04d}", kinds[n], towns[n], float(sizes[n]), bool(closed[n])) for n in range(COUNT))

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from polyceph.testing.federation import places
+from polyceph.testing.federation import codes, places
 from polyceph.testing.federation.domains import planted
 from polyceph.testing.federation.domains.contacts import account, email, telephone
 from polyceph.testing.federation.identifiers import enterprise_number
@@ -21,20 +21,7 @@ from polyceph.testing.federation.truth import Truth
 CLUBS = "sport.raw.clubs"
 COUNT = 600
 MOST_MEMBERS = 5_000
-DISCIPLINES = (
-    "athletics",
-    "badminton",
-    "basketball",
-    "cycling",
-    "fencing",
-    "football",
-    "gymnastics",
-    "hockey",
-    "judo",
-    "swimming",
-    "tennis",
-    "volleyball",
-)
+DISCIPLINES = codes.values("discipline")
 _FIRST_YEAR, _FAULTS_FROM, _SPLIT_FROM = 2023, 2025, 2026
 """First export; the one in which faults appear; from when on members are an object with women and men."""
 _WORDS = ("Royal", "Cercle", "Entente", "Club", "Union", "Étoile")

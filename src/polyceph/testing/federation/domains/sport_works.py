@@ -37,7 +37,7 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
         path = f"share/sport_works/travaux_et_subsides_{year}.xlsm"
         if year in _LATE:
             plant_late(truth, WORKS, path, (datetime(year + 1, *_USUAL, 6, tzinfo=UTC), arrived))
-        yield Piece(path, workbooks.xlsx(partial(_draw, scenario=scenario, year=year)), arrived)
+        yield Piece(path, workbooks.xlsm(partial(_draw, scenario=scenario, year=year)), arrived)
 
 
 def _draw(book: xlsxwriter.Workbook, scenario: Scenario, year: int) -> None:

@@ -6,7 +6,15 @@ with paid as (
     group by club_id
 )
 
-select c.*, coalesce(p.amount_eur, 0)::double as subsidies_eur
+select
+    c.club_id,
+    c.enterprise_number,
+    c.name,
+    c.discipline,
+    c.nis_code,
+    c.members,
+    c.is_active,
+    coalesce(p.amount_eur, 0)::double as subsidies_eur
 from {{ ref('clubs') }} as c
 left join paid as p using (club_id)
 where c.members between 1 and 5000
