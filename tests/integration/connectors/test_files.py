@@ -382,7 +382,7 @@ def test_a_workbook_with_title_merged_header_and_total_is_read(folder: Path) -> 
     ]
 
 
-def test_an_error_in_a_workbook_names_sheet_and_cell(folder: Path) -> None:
+def test_every_error_in_a_workbook_names_sheet_and_cell(folder: Path) -> None:
     with workbook(folder) as book:
         sheet = book.add_worksheet("Janvier")
         sheet.write_row("B3", ["code", "Élèves", "Jour"])
@@ -391,9 +391,63 @@ def test_an_error_in_a_workbook_names_sheet_and_cell(folder: Path) -> None:
         sheet.write_formula("C6", "=NA()", None, "#N/A")
         sheet.write("B6", "c")
     error = refusal(folder, {"path": "x.xlsx"})
-    assert [p.place for p in error.problems] == ["sheet Janvier, cell C6"]
+    assert sorted(p.place or "" for p in error.problems) == [f"sheet Janvier, cell {cell}" for cell in ("C4", "C5", "C6", "D5")]
     error = refusal(folder, {"path": "x.xlsx", "skip_footer": 1})
     assert {p.place for p in error.problems} == {"sheet Janvier, cell C4", "sheet Janvier, cell D5", "sheet Janvier, cell C5"}
+
+
+def test_an_empty_required_cell_is_named_once(folder: Path) -> None:
+    columns = (Column("code", "string", primary_key=True), Column("n", "integer", required=True), Column("m", "integer"))
+    with workbook(folder) as book:
+        sheet = book.add_worksheet("S")
+        sheet.write_row("A1", ["code", "n", "m"])
+        sheet.write_row("A2", ["a", 1])
+        sheet.write_row("A3", ["", 1.5])
+        sheet.write_row("A4", ["c", " "])
+        sheet.write_formula("B5", "=NA()", None, "#N/A")
+        sheet.write("A5", "d")
+    error = refusal(folder, {"path": "x.xlsx"}, columns=columns)
+    told = {(p.place or "").removeprefix("sheet S, cell "): p.message for p in error.problems}
+    assert told == {
+        "A3": "column code is required and its value is missing",
+        "B3": "column n: '1.5' is not a whole number",
+        "B4": "column n is required and its value is missing",
+        "B5": "the cell holds the error #N/A",
+    }
+    assert len(error.problems) == 4
+
+
+def test_an_empty_required_field_of_a_text_names_its_line(folder: Path) -> None:
+    (folder / "in" / "x.csv").write_text("code;n\na;1\n;2\n")
+    columns = (Column("code", "string", required=True), Column("n", "integer"))
+    [problem] = refusal(folder, {"path": "x.csv"}, columns=columns).problems
+    assert (problem.line, problem.message) == (3, "column code is required and its value is missing")
+
+
+def test_a_percent_sign_among_plain_values_is_named_by_its_cell(folder: Path) -> None:
+    with workbook(folder) as book:
+        book.add_worksheet("S").write_column("A1", ["share", "94,5", "82,1 %", "90,0"])
+    [problem] = refusal(folder, {"path": "x.xlsx"}, columns=(Column("share", "number"),)).problems
+    assert problem.place == "sheet S, cell A3"
+
+
+def test_one_column_that_can_be_read_in_two_ways_hides_no_other(folder: Path) -> None:
+    columns = (Column("a", "number"), Column("b", "integer"))
+    (folder / "in" / "x.csv").write_text("a;b\n1,234;x\n")
+    first, second = refusal(folder, {"path": "x.csv"}, columns=columns).problems
+    assert "can be read in 2 ways" in first.message
+    assert second.message == "column b: 'x' is not a whole number"
+
+
+def test_more_problems_are_listed_when_the_dataset_asks_for_them(folder: Path) -> None:
+    (folder / "in" / "x.csv").write_text("n\n" + "x\n" * 30)
+    columns = (Column("n", "integer"),)
+    error = refusal(folder, {"path": "x.csv"}, columns=columns)
+    assert len(error.problems) == 20
+    assert error.message.endswith("30 problems (the first 20 are shown)")
+    error = refusal(folder, {"path": "x.csv", "problems_shown": 25}, columns=columns)
+    assert len(error.problems) == 25
+    assert len(refusal(folder, {"path": "x.csv", "problems_shown": 50}, columns=columns).problems) == 30
 
 
 def test_a_table_of_several_in_a_sheet_is_chosen_by_its_place(folder: Path) -> None:

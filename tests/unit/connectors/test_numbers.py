@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyceph.connectors.tabular.numbers import NumberFormat, numbers, percent_is_mixed, possible_formats
+from polyceph.connectors.tabular.numbers import NumberFormat, numbers, percent_is_usual, possible_formats
 from polyceph.connectors.tabular.options import FilesDataset
 from polyceph.sdk import Column
 
@@ -84,9 +84,17 @@ def test_decimals_that_do_not_fit_are_not_read(value: str) -> None:
     assert numbers(pa.array([value]), NumberFormat("", "."), MONEY).to_pylist() == [None]
 
 
-def test_percent_signs_on_some_values_only_are_told() -> None:
-    assert percent_is_mixed([pa.array(["5 %", "5"])])
-    assert not percent_is_mixed([pa.array(["5 %", "5%"])])
+def test_a_percent_sign_is_usual_when_half_the_values_have_it() -> None:
+    assert percent_is_usual([pa.array(["5 %", "5"]), pa.array(["6%", "7 "])])
+    assert not percent_is_usual([pa.array(["5 %", "5"]), pa.array(["6"])])
+    assert not percent_is_usual([])
+
+
+def test_where_percent_signs_are_mixed_the_rarer_way_is_not_read() -> None:
+    most = ["5 %", "5%", "5"]
+    assert numbers(pa.array(most), formats(most, NUMBER)[0], NUMBER).to_pylist() == [5.0, 5.0, None]
+    few = ["5 %", "5", "6"]
+    assert numbers(pa.array(few), formats(few, NUMBER)[0], NUMBER).to_pylist() == [None, 5.0, 6.0]
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20), st.sampled_from(["", " ", ".", ",", "'", "\u202f"]))

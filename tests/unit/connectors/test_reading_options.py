@@ -61,7 +61,9 @@ def test_a_table_may_have_quoted_parts() -> None:
 def test_the_digest_follows_everything_that_changes_rows_and_nothing_else() -> None:
     columns = (Column("a", "string"),)
     plain = reading_digest(FilesDataset(path="a.csv"), columns)
-    assert plain == reading_digest(FilesDataset(path="b.csv", may_be_absent=True), (Column("a", "string", description="x", required=True),))
+    assert plain == reading_digest(
+        FilesDataset(path="b.csv", may_be_absent=True, problems_shown=3), (Column("a", "string", required=True),)
+    )
     assert plain != reading_digest(FilesDataset(path="a.csv", decimal=","), columns)
     assert plain != reading_digest(FilesDataset(path="a.csv"), (Column("a", "integer"),))
 

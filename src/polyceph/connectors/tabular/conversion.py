@@ -40,7 +40,8 @@ class Conversion:
     """Everything that turns one file's spool into rows."""
 
     spool: Spool
-    formats: list[ColumnFormat]
+    formats: list[ColumnFormat | None]
+    """How each column writes its values; None where that is not known, which is a problem already."""
     dataset: FilesDataset
     locate: Locate
     findings: Findings
@@ -59,18 +60,31 @@ class Conversion:
 
     def _column(self, batch: pa.RecordBatch, index: int) -> pa.Array:
         column, texts, native = self.spool.columns[index], batch.column(f"t{index}"), batch.column(f"n{index}")
-        if texts.null_count == len(texts):
+        if column.required or column.primary_key:
+            self._refuse_missing(batch, index)
+        style = self.formats[index]
+        if texts.null_count == len(texts) or style is None:
             return native
-        made = converted(texts, column, self.formats[index], self.dataset)
+        made = converted(texts, column, style, self.dataset)
         wrong = pc.and_(pc.is_valid(texts), pc.is_null(made))
         if pc.any(wrong).as_py():
-            self._refuse(batch, index, pc.indices_nonzero(wrong).to_pylist())
+            self._refuse(batch, index, style, pc.indices_nonzero(wrong).to_pylist())
         return made if native.null_count == len(native) else pc.coalesce(native, made)
 
-    def _refuse(self, batch: pa.RecordBatch, index: int, positions: list[int]) -> None:
+    def _refuse_missing(self, batch: pa.RecordBatch, index: int) -> None:
+        """Report required cells that are empty, by their place; a cell that is a problem already is not empty."""
+        column = self.spool.columns[index]
+        empty = pc.and_(pc.is_null(batch.column(f"t{index}")), pc.is_null(batch.column(f"n{index}")))
+        for row in batch.column("row").filter(empty).to_pylist():
+            if (row, column.name) not in self.findings.cells:
+                message = f"column {column.name} is required and its value is missing"
+                problem = Problem(message, file=self.findings.file, **self.locate(index, row))
+                self.findings.reject(row, problem, column=column.name)
+
+    def _refuse(self, batch: pa.RecordBatch, index: int, style: ColumnFormat, positions: list[int]) -> None:
         column = self.spool.columns[index]
         rows, texts = batch.column("row"), batch.column(f"t{index}")
-        expected = _expected(column, self.formats[index])
+        expected = _expected(column, style)
         for at in positions:
             row, text = rows[at].as_py(), texts[at].as_py()
             message = f"column {column.name}: {told(text, column)} is not {expected}"
@@ -82,6 +96,8 @@ def _expected(column: Column, style: ColumnFormat) -> str:
     kind = _EXPECTED.get(column.logical_type, column.logical_type)
     if column.logical_type == "number" and column.physical_type:
         kind += f" that fits {column.physical_type}"
+    if style.number and style.number.is_percent:
+        kind += " with a percent sign"
     shown = style.number.shown() if style.number else style.day.shown() if style.day else ""
     return f"{kind} ({shown})" if shown else kind
 

@@ -33,34 +33,29 @@ class ColumnFormat:
     truths: tuple[frozenset[str], frozenset[str]] | None = None
 
 
-def decide(spool: Spool, dataset: FilesDataset, findings: Findings) -> list[ColumnFormat]:
-    """Return the format of each column; ambiguous ones become problems in `findings`.
+def decide(spool: Spool, dataset: FilesDataset, findings: Findings) -> list[ColumnFormat | None]:
+    """Return the format of each column; ambiguous ones become problems in `findings` and are None.
 
     A column that alone would be ambiguous follows the other columns of the same file when these agree.
     """
-    options = [_possible(spool, i, dataset, findings) for i in range(len(spool.columns))]
+    options = [_possible(spool, i, dataset) for i in range(len(spool.columns))]
     certain = [found[0] for found in options if len(found) == 1]
-    decided = []
+    decided: list[ColumnFormat | None] = []
     for i, (column, found) in enumerate(zip(spool.columns, options, strict=True)):
         agreeing = [one for one in found if _agrees(one, certain)] if len(found) > 1 else found
         if len(agreeing) == 1:
             _report(agreeing[0], column, findings, follows=len(found) > 1)
         elif len(found) > 1:
             _refuse(spool, i, found, findings)
-        decided.append(agreeing[0] if agreeing else found[0] if found else ColumnFormat())
+        decided.append(agreeing[0] if len(agreeing) == 1 else None if found else ColumnFormat())
     return decided
 
 
-def _possible(spool: Spool, index: int, dataset: FilesDataset, findings: Findings) -> list[ColumnFormat]:
+def _possible(spool: Spool, index: int, dataset: FilesDataset) -> list[ColumnFormat]:
     column = spool.columns[index]
     if next(spool.texts(index), None) is None:
         return []
     if column.logical_type in ("integer", "number"):
-        if numbers.percent_is_mixed(spool.texts(index)):
-            findings.wrong(
-                f"column {column.name}: some values have a percent sign and others have not",
-                hint="make them alike, or promise a string and let SQL decide",
-            )
         found = numbers.possible_formats(lambda: spool.texts(index), column, dataset)
         return [ColumnFormat(number=one) for one in found]
     if column.logical_type in ("date", "timestamp"):

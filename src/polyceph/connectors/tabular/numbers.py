@@ -23,7 +23,7 @@ Texts = Callable[[], Iterator[pa.Array]]
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """Separators of a column; empty means that it uses none. `is_percent`: each value ends with a percent sign."""
+    """Separators of a column; empty means that it uses none. `is_percent`: values end with a percent sign, as most of the column do."""
 
     thousands: str = ""
     decimal: str = ""
@@ -75,12 +75,12 @@ def possible_formats(texts: Texts, column: Column, dataset: FilesDataset) -> lis
 
     A lone group of three digits behind a comma or dot (14,304) fits both readings. In an integer column it can only be thousands.
     """
-    present, is_percent = _present(texts)
+    present, is_percent = _present(texts), percent_is_usual(texts())
     whole_only = column.logical_type == "integer"
     candidates = list(_candidates(present, dataset, whole_only=whole_only, is_percent=is_percent))
     counts = dict.fromkeys(candidates, 0)
     for chunk in texts():
-        ready = _without_percent(cleaned(chunk)) if is_percent else cleaned(chunk)
+        ready = _of_percent(cleaned(chunk)) if is_percent else cleaned(chunk)
         for one in candidates:
             counts[one] += pc.sum(pc.match_substring_regex(ready, one.pattern())).as_py() or 0
     best = max(counts.values())
@@ -88,13 +88,12 @@ def possible_formats(texts: Texts, column: Column, dataset: FilesDataset) -> lis
     return [c for i, c in enumerate(fitting) if all(_contradict(c, other) for other in fitting[:i])]
 
 
-def _present(texts: Texts) -> tuple[str, bool]:
-    present, is_percent = set(), False
+def _present(texts: Texts) -> str:
+    present = set()
     for chunk in texts():
         ready = cleaned(chunk)
         present |= {c for c in _NAMES if c not in present and pc.any(pc.match_substring(ready, c)).as_py()}
-        is_percent = is_percent or bool(pc.any(pc.match_substring(ready, "%")).as_py())
-    return "".join(c for c in _NAMES if c in present), is_percent
+    return "".join(c for c in _NAMES if c in present)
 
 
 def _candidates(present: str, dataset: FilesDataset, *, whole_only: bool, is_percent: bool) -> Iterator[NumberFormat]:
@@ -115,21 +114,22 @@ def _contradict(one: NumberFormat, other: NumberFormat) -> bool:
     return any(a and a == b for a, b in roles)
 
 
-def _without_percent(texts: pa.Array) -> pa.Array:
-    return pc.replace_substring_regex(texts, r" ?%$", "")
+def _of_percent(texts: pa.Array) -> pa.Array:
+    """Return the texts without their percent sign, null for those that have none: 5 beside 5 % may be a fifth of it or the same."""
+    return _where(pc.match_substring(texts, "%"), pc.replace_substring_regex(texts, r" ?%$", ""))
 
 
-def percent_is_mixed(texts: Iterable[pa.Array]) -> bool:
-    """Tell whether some values of a column carry a percent sign and others do not."""
-    seen = {value for chunk in texts for value in pc.unique(pc.match_substring_regex(chunk, "%\\s*$").drop_null()).to_pylist()}
-    return len(seen) == 2
+def percent_is_usual(texts: Iterable[pa.Array]) -> bool:
+    """Tell whether half the values of a column or more carry a percent sign."""
+    signed = [(pc.sum(pc.match_substring_regex(chunk, "%\\s*$")).as_py() or 0, len(chunk)) for chunk in texts]
+    return 0 < sum(all_ for _, all_ in signed) <= 2 * sum(with_sign for with_sign, _ in signed)
 
 
 def numbers(texts: pa.Array, style: NumberFormat, column: Column) -> pa.Array:
     """Return the texts as the column's Arrow type; null where a text is no such number or does not fit."""
     ready = cleaned(texts)
     if style.is_percent:
-        ready = _without_percent(ready)
+        ready = _of_percent(ready)
     fits = pc.match_substring_regex(ready, style.pattern())
     if style.thousands:
         ready = pc.replace_substring(ready, style.thousands, "")

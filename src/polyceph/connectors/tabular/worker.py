@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     job = json.loads(job_path.read_text(encoding="utf-8"))
     folder = job_path.parent
     _limit(job["memory_mb"], job["seconds"], job["disk_mb"])
-    findings = Findings(job["name"])
+    findings = Findings(job["name"], shown=job["options"]["problems_shown"])
     try:
         rows = read_job(job, folder, findings)
         report = {"rows": rows, "notes": [asdict(note) for note in findings.notes]}
@@ -70,7 +70,6 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
     spool = Spool(folder / "texts.arrow", columns)
     spool.write(portions, dataset)
     formats = decide(spool, dataset, findings)
-    findings.check()
     conversion = Conversion(spool, formats, dataset, locate, findings)
     rows = 0
     with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, conversion.schema()) as writer:

@@ -69,7 +69,7 @@ def officials(scenario: Scenario) -> tuple[Official, ...]:
     random = scenario.random("directory", "officials")
     entered = [date(random.randint(1996, 2020), random.randint(1, 12), 1) for _ in range(100)]
     known = [line.split("|") for line in _PEOPLE.strip().splitlines()]
-    named = [Official(*fields, entered[at]) for at, fields in enumerate(known)]  # type: ignore[arg-type]
+    named = [Official(p, first, last, domain, role, entered[at]) for at, (p, first, last, domain, role) in enumerate(known)]
     others = []
     for at in range(OTHERS):
         first = random.choice(people.GIRLS + people.BOYS)

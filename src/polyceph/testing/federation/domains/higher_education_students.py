@@ -204,7 +204,7 @@ def _changes(scenario: Scenario, drawn: Cohorts) -> tuple[NDArray[np.datetime64]
     moves = begins + numbers.integers(6, 60, total)
     has_moved = (numbers.random(total) < 0.08) & (moves <= np.datetime64(str(scenario.month)))
     changed = np.where(has_moved, moves, begins).astype("datetime64[s]")
-    return changed + numbers.integers(0, 27 * 86_400, total), has_moved
+    return changed + numbers.integers(0, 27 * 86_400, total).astype("timedelta64[s]"), has_moved
 
 
 def _email(first_name: str, last_name: str, number: int) -> str:
