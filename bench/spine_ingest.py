@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import COMMIT, DOMAIN, SOURCE, Bench, alternate, attach_source, bench, contract, fill_source, finish
 
 from polyceph.connectors.postgres import PostgresConnector
-from polyceph.core.ports import Demand
+from polyceph.core.source_ports import Demand
 from polyceph.lake.attach import create_postgres_secret
 from polyceph.lake.engine import open_engine
 

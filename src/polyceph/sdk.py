@@ -11,10 +11,23 @@ from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
 
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import ArrowStream, Connector, Delivery, Demand, Follows, Note, Original, Pushdown
+from polyceph.core.source_ports import (
+    NO_REJECTS,
+    ArrowStream,
+    Connector,
+    Delivery,
+    Demand,
+    Follows,
+    LoadMode,
+    Note,
+    Original,
+    Pushdown,
+    Tolerance,
+)
 from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, Problem, Unavailable
 
 __all__ = [
+    "NO_REJECTS",
     "ArrowStream",
     "Column",
     "Conflict",
@@ -27,6 +40,7 @@ __all__ = [
     "Denied",
     "Follows",
     "Invalid",
+    "LoadMode",
     "Misconfigured",
     "NotFound",
     "Note",
@@ -36,6 +50,7 @@ __all__ = [
     "Pushdown",
     "SecretName",
     "SecretStr",
+    "Tolerance",
     "Unavailable",
     "Zone",
     "secret",

@@ -11,7 +11,7 @@ from polyceph import plugins
 from polyceph.bootstrap.declared import domain_declarations
 from polyceph.core.model.domain import Domain, Source
 from polyceph.core.model.federation import Federation
-from polyceph.core.ports import Connector
+from polyceph.core.source_ports import Connector
 from polyceph.errors import NotFound
 from polyceph.settings import DomainProcess, Settings, load_settings
 

@@ -38,7 +38,7 @@ class FilesConnector:
 
     A file is known by the SHA-256 of its bytes and of how it is read: the same bytes are never delivered twice, the same name with
     new bytes is a new delivery. A file is copied before it is read, and read in a throw-away process. One value that does not fit
-    the contract refuses the whole file, with the places of the first problems.
+    the contract refuses the whole file, with the places of the first twenty.
     """
 
     source_options: ClassVar[type[Options]] = FilesSource
@@ -86,13 +86,13 @@ class FilesConnector:
     def _delivery(self, demand: Demand, file: FoundFile, original: Original, *, key: str, cursor: str | None) -> Delivery:
         dataset = validated(FilesDataset, demand.options, f"options of {demand.dataset}")
         kind, dataset = _kind(file, dataset)
-        source = SourceFile(original.path, file.name, kind)
+        source = SourceFile(original.path, file.name, kind, demand.tolerance)
         folder, limits = original.path.parent, self._source.limits()
         # What a column does not say of itself its dataset says for it.
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
         reading = read_file(source, columns, dataset=dataset, folder=folder, limits=limits)
-        return Delivery(key, reading.rows, cursor, (original,), reading.notes, file.name)
+        return Delivery(key, reading.rows, cursor, (original,), reading.notes, file.name, rejects=reading.rejects)
 
 
 def _kind(file: FoundFile, dataset: FilesDataset) -> tuple[Format, FilesDataset]:

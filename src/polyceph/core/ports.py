@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from polyceph.core.journal_ports import JournalChanges
-from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.event import Actor, Event, EventFilter, JournalEntry
 from polyceph.core.model.federation import Federation
@@ -23,106 +21,6 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the aware UTC time."""
         ...
-
-
-class ArrowStream(Protocol):
-    """Anything that speaks the Arrow PyCapsule interface: record batches, read once."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return the stream's capsule."""
-        ...
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something a connector found out by itself and reports: a delimiter, a skipped row, a decimal comma."""
-
-    subject: str
-    text: str
-    value: str | None = None
-
-
-@dataclass(frozen=True)
-class Pushdown:
-    """A SELECT that DuckDB can run where the data is. `prepare` gets DuckDB's connection (secrets, ATTACH) and returns the SELECT."""
-
-    prepare: Callable[[Any], str]
-
-
-@dataclass(frozen=True)
-class Original:
-    """Bytes as they came, to keep content-addressed next to the rows they became. `sha256` is hexadecimal."""
-
-    path: Path
-    name: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Follows:
-    """The cursor a portion starts behind, as the demand gave it; None is the very beginning of the source."""
-
-    cursor: str | None
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """One portion of a source for one dataset, loaded whole or not at all.
-
-    `key` identifies the content (a file's hash, a cursor range): the same key is never loaded twice.
-    `cursor` is kept in the same transaction as the rows and comes back in the next demand.
-    """
-
-    key: str
-    rows: ArrowStream | Pushdown
-    cursor: str | None = None
-    originals: tuple[Original, ...] = ()
-    notes: tuple[Note, ...] = ()
-    origin: str = ""
-    """What a person calls it: a file's name, a table, an address."""
-    follows: Follows | None = None
-    """Set by a source that is read from cursor to cursor: refused when the dataset's last load stopped elsewhere. None: no such bond."""
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a load asks of a connector: the dataset's contract, its options, where it stopped, what is already there."""
-
-    dataset: DatasetId
-    contract: Contract
-    options: Mapping[str, object]
-    cursor: str | None
-    is_loaded: Callable[[str], bool]
-    workspace: Path
-    """A private folder for temporary files; removed after the load."""
-    base: Path
-    """Relative paths in options start here: the domain's folder."""
-    last_key: Callable[[str], str | None] = lambda _origin: None
-    """The key of the last delivery of an origin, so that content which comes back is seen as new."""
-    run: str = ""
-    """The run that asks, the same when it is tried again: the key of a source that has no other (a whole table, a query)."""
-
-
-class Connector(Protocol):
-    """Reads one kind of source. Built by its class from validated options; used in one process."""
-
-    def deliveries(self, demand: Demand) -> Iterator[Delivery]:
-        """Yield what is new for the demand, oldest first; nothing when nothing is new."""
-        ...
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What one delivery became. `is_new` is False when its key was already in the lake."""
-
-    dataset: DatasetId
-    key: str
-    is_new: bool
-    rows: int
-    bytes: int
-    snapshot: int
-    origin: str = ""
-    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)

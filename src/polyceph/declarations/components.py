@@ -15,6 +15,7 @@ from polyceph.core.policies.naming import name_is_allowed
 from polyceph.core.policies.nearest import did_you_mean, nearest
 from polyceph.core.policies.schedule import schedule_is_cron
 from polyceph.core.policies.zones import zone_is_built
+from polyceph.core.source_ports import PLATFORM_KEYS
 from polyceph.declarations.facts import Produced, Read, Served
 from polyceph.declarations.findings import Findings
 from polyceph.declarations.forms import COMPONENT_PREFIX, COMPONENTS, TransformAttributes
@@ -104,7 +105,7 @@ class ComponentReader:
                 place = document.place(*path, "name")
                 self.produced.append(Produced(DatasetId(self.domain, Zone.RAW, name), place, "Ingest"))
             if source is not None and self.connectors is not None and source.connector in self.connectors:
-                options = {key: value for key, value in entry.items() if key != "name"}
+                options = {key: value for key, value in entry.items() if key not in PLATFORM_KEYS}
                 check_value(document, self.connectors[source.connector][1], value=options, findings=self.findings, path=path)
 
     def _source(self, document: Document) -> Source | None:

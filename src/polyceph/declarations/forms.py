@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
 from polyceph.core.policies.naming import NAME_PATTERN
 
@@ -120,6 +120,17 @@ class IngestDataset(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: Name = Field(description="Name of the dataset; it becomes <domain>.raw.<name> and needs a contract.")
+    load: Literal["append", "diff", "merge"] | None = Field(
+        default=None,
+        description="How rows join those that are there. append: all of them. diff: the delivery is the whole, only what differs is kept,"
+        " and a key that is gone becomes a row with _change removed. merge: the delivery is a list of changes."
+        " The last two need a primaryKey in the contract.",
+    )
+    rejects: NonNegativeInt | Annotated[str, StringConstraints(pattern=r"^\d{1,2}(\.\d+)? ?%$")] = Field(
+        default=0,
+        description="How many rows of a delivery may be set aside because a value does not fit, a number or a share such as 0.5%; they are"
+        " kept as text in _polyceph.reject of the domain's lake. With more the delivery is refused.",
+    )
 
 
 class IngestAttributes(Form):

@@ -63,6 +63,21 @@ def missing_values(connection: duckdb.DuckDBPyConnection, staged: StagedRows, co
     return problems
 
 
+def absent_values(connection: duckdb.DuckDBPyConnection, rows: str, contract: Contract) -> list[Problem]:
+    """Return the same as `missing_values` for a table expression without statistics; one pass."""
+    required = [column.name for column in contract.columns if is_required(column)]
+    if not required:
+        return []
+    counts = ", ".join(f"count(*) FILTER (WHERE {quote(name)} IS NULL)" for name in required)
+    row = connection.execute(f"SELECT {counts} FROM {rows}").fetchone() or ()
+    found = []
+    for name, count in zip(required, row, strict=True):
+        if count:
+            where = _rows(connection, f"FROM {rows} WHERE {quote(name)} IS NULL")
+            found.append(_problem(f"the column is required and {_values(count)} missing", name, where, contract))
+    return found
+
+
 def repeated_values(connection: duckdb.DuckDBPyConnection, staged: StagedRows, contract: Contract) -> list[Problem]:
     """Return a problem for each unique column, and for the primary key, whose value occurs twice within the delivery; one pass."""
     keys = unique_keys(contract)

@@ -20,7 +20,8 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.reading import READ, Reading
-from polyceph.core.ports import ArrowStream, Delivery, LoadReport, Pushdown, SnapshotRecord
+from polyceph.core.ports import SnapshotRecord
+from polyceph.core.source_ports import ArrowStream, Delivery, LoadReport, Pushdown
 from polyceph.errors import Invalid
 from polyceph.lake.attach import attach_lake
 from polyceph.lake.engine import open_engine, quote

@@ -21,9 +21,11 @@ import psycopg
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
-from polyceph.core.ports import Delivery, LoadReport, Pushdown
+from polyceph.core.source_ports import NO_REJECTS, Delivery, LoadMode, LoadReport, Pushdown
 from polyceph.errors import Conflict, Invalid, Problem, Unavailable
-from polyceph.lake.check import StagedRows, broken_types, missing_values, repeated_values
+from polyceph.lake import rejects
+from polyceph.lake.changes import REMOVED, News, primary_key
+from polyceph.lake.check import StagedRows, absent_values, broken_types, missing_values, repeated_values
 from polyceph.lake.engine import literal, quote
 from polyceph.lake.facts import TableEntry, last_cursor, loaded_snapshot, table_entry
 from polyceph.lake.locks import AGAIN, TableLock, table_locks
@@ -31,13 +33,15 @@ from polyceph.lake.raw import table_changes
 from polyceph.lake.storage import StagedFile, file_sha256, is_remote, keep_original, place_file, staging_folder
 from polyceph.lake.stream import registered
 from polyceph.lake.transaction import reason, stamped
-from polyceph.lake.types import LOAD, ORIGIN, ROW, Cast, ColumnPlan, describe, plan_columns
+from polyceph.lake.types import CHANGE, INTERNAL_COLUMNS, LOAD, ORIGIN, ROW, Cast, ColumnPlan, describe, plan_columns
 from polyceph.settings import LakeAddress
 
 _REMOTE_FILE_BYTES = 128 * 1024 * 1024
 """A file for a bucket passes through memory when it is sent."""
 _PARQUET = {"COMPRESSION": "zstd", "COMPRESSION_LEVEL": "1", "PARQUET_VERSION": "v2", "DICTIONARY_SIZE_LIMIT": "4000"}
 """As DuckLake itself writes (`provision.PARQUET`). The smaller dictionary takes a fifth of the processor time away and no byte is added."""
+_BESIDE = "COMPRESSION snappy"
+"""For files that are gone after the load."""
 _COLUMN_OF_CONVERSION = re.compile(r"source column (\w+)")
 
 
@@ -132,26 +136,59 @@ def _prepare_table(load: _Load, lock: TableLock) -> TableEntry:
 def _stage(load: _Load, select: str, plan: tuple[list[ColumnPlan], dict[str, str]], entry: TableEntry, folder: Path) -> list[StagedFile]:
     plans, delivered = plan
     columns = ", ".join([*(p.taken() for p in plans), *_internal_columns(load, delivered)])
-    first = f"SELECT {columns} FROM ({select})"
-    if not any(p.cast is Cast.CHECKED for p in plans):
-        staged = _write(load, first, folder / "rows", entry)
-    else:
-        _copy(load, first, folder / "taken", "COMPRESSION snappy")
-        taken = _table_of(folder / "taken")
-        problems = broken_types(load.connection, taken, plans, load.contract)
-        if problems:
-            raise _refusal(load, problems)
-        names = ", ".join([*(p.converted() for p in plans), *map(quote, (LOAD, ORIGIN, ROW))])
-        staged = _write(load, f"SELECT {names} FROM {taken}", folder / "rows", entry)
+    rows = f"SELECT {columns} FROM ({select})"
+    if any(p.cast is Cast.CHECKED for p in plans) or load.delivery.tolerance != NO_REJECTS:
+        _copy(load, rows, folder / "taken", _BESIDE)
+        taken = _sorted_out(load, plans, folder / "taken")
+        names = ", ".join([*(p.converted() for p in plans), *map(quote, INTERNAL_COLUMNS)])
+        rows = f"SELECT {names} FROM {taken}"
+    if load.delivery.mode is not LoadMode.APPEND:
+        rows = _news(load, rows, folder)
+        return _write(load, rows, folder / "rows", entry)
+    staged = _write(load, rows, folder / "rows", entry)
     _check(load, staged, folder / "rows")
     return staged
+
+
+def _sorted_out(load: _Load, plans: list[ColumnPlan], folder: Path) -> str:
+    """Return the table expression of the staged rows that can be loaded; refuse the delivery when too many cannot."""
+    taken, tolerance = _table_of(folder), load.delivery.tolerance
+    if tolerance != NO_REJECTS:
+        before = rejects.collect(load.connection, load.delivery.rejects)
+        rejected, total = rejects.sort_out(load.connection, str(folder / "data.parquet"), plans, load.contract)
+        if tolerance.allows(before + rejected, before + total):
+            return rejects.remaining(str(folder / "data.parquet"))
+    problems = broken_types(load.connection, taken, plans, load.contract)
+    if problems:
+        raise _refusal(load, problems)
+    return taken
+
+
+def _news(load: _Load, rows: str, folder: Path) -> str:
+    """Return the SELECT of what the delivery brings beyond the rows that are there; what it delivers is checked first, as a whole."""
+    mode, given = load.delivery.mode, load.delivery
+    primary_key(load.contract)
+    is_kept = f"{quote(CHANGE)} IS DISTINCT FROM {literal(REMOVED)}"
+    _copy(load, rows, folder / "whole", _BESIDE)
+    whole = _table_of(folder / "whole")
+    kept = f"(SELECT * FROM {whole} WHERE {is_kept})"
+    problems = absent_values(load.connection, kept, load.contract)
+    if mode is not LoadMode.MERGE:  # a list of changes may tell several of one key
+        count = load.connection.execute(f"SELECT count(*) FROM {whole}").fetchone() or (0,)
+        problems += repeated_values(load.connection, StagedRows(kept, int(count[0]), ()), load.contract)
+    if problems:
+        raise _refusal(load, problems)
+    is_complete = given.tolerance == NO_REJECTS or not rejects.rows(load.connection)
+    return News(load.table, whole, load.contract, mode, given.key, given.origin, is_complete).select()
 
 
 def _internal_columns(load: _Load, delivered: Mapping[str, str]) -> list[str]:
     origin = literal(load.delivery.origin)
     given = f"coalesce({quote(ORIGIN)}, {origin})" if ORIGIN in delivered else origin
     row = f"CAST({quote(ROW)} AS BIGINT)" if ROW in delivered else "CAST(NULL AS BIGINT)"
-    return [f"{literal(load.delivery.key)} AS {quote(LOAD)}", f"{given} AS {quote(ORIGIN)}", f"{row} AS {quote(ROW)}"]
+    change = f"CAST({quote(CHANGE)} AS VARCHAR)" if CHANGE in delivered else "CAST(NULL AS VARCHAR)"
+    own = {LOAD: literal(load.delivery.key), ORIGIN: given, ROW: row, CHANGE: change}
+    return [f"{value} AS {quote(name)}" for name, value in own.items()]
 
 
 def _write(load: _Load, select: str, folder: Path, entry: TableEntry) -> list[StagedFile]:
@@ -167,7 +204,7 @@ def _write(load: _Load, select: str, folder: Path, entry: TableEntry) -> list[St
 
 def _copy(load: _Load, select: str, folder: Path, options: str) -> list[Any]:
     folder.mkdir()
-    size = f", FILE_SIZE_BYTES {_REMOTE_FILE_BYTES}" if is_remote(load.lake) else ""
+    size = f", FILE_SIZE_BYTES {_REMOTE_FILE_BYTES}" if is_remote(load.lake) and options != _BESIDE else ""
     target = folder if size else folder / "data.parquet"
     try:
         return load.connection.execute(
@@ -215,7 +252,10 @@ def _commit(load: _Load, lock: TableLock, entry: TableEntry, staged: list[Staged
             call = f"CALL ducklake_add_data_files({literal(load.lake.domain)}, {literal(dataset.name)}, {literal(path)}, "
             load.connection.execute(call + f"schema => {literal(dataset.zone)})")
         load.connection.execute(f"INSERT INTO {quote(load.lake.domain)}._polyceph.load VALUES ({', '.join('?' * len(record))})", record)
-    return load.report(is_new=True, rows=rows, size=size, snapshot=_committed_snapshot(load, lock))
+        if given.tolerance != NO_REJECTS:
+            rejects.keep(load.connection, load.lake.domain, str(dataset), given.key, given.origin)
+    done = load.report(is_new=True, rows=rows, size=size, snapshot=_committed_snapshot(load, lock))
+    return replace(done, rejected=rejects.rows(load.connection)) if given.tolerance != NO_REJECTS else done
 
 
 def _committed_snapshot(load: _Load, lock: TableLock) -> int:

@@ -37,6 +37,11 @@ CREATE TABLE IF NOT EXISTS {lake}._polyceph.load (
     dataset VARCHAR, key VARCHAR, cursor VARCHAR, rows BIGINT, bytes BIGINT, sha256 VARCHAR[], originals VARCHAR[], origin VARCHAR,
     run VARCHAR, loaded_at TIMESTAMPTZ, contract VARCHAR, notes VARCHAR)
 """
+_REJECT_TABLE = """
+CREATE TABLE IF NOT EXISTS {lake}._polyceph.reject (
+    dataset VARCHAR, load VARCHAR, origin VARCHAR, "row" BIGINT, place VARCHAR, "column" VARCHAR, value VARCHAR, rule VARCHAR,
+    rejected_at TIMESTAMPTZ)
+"""
 _READABLE_WHOLE = ("ducklake_snapshot", "ducklake_schema", "ducklake_metadata")
 """Numbers, zones and settings: a reader sees them whole."""
 _HIDDEN_WHOLE = ("ducklake_files_scheduled_for_deletion",)
@@ -203,6 +208,7 @@ def _create_zones(engine: duckdb.DuckDBPyConnection, lake: LakeAddress) -> None:
     for schema in (*(zone.value for zone in ZONES), INTERNAL):
         engine.execute(f"CREATE SCHEMA IF NOT EXISTS {name}.{quote(schema)}")
     engine.execute(_LOAD_TABLE.format(lake=name))
+    engine.execute(_REJECT_TABLE.format(lake=name))
     engine.execute("COMMIT")
     for option, value in PARQUET.items():
         engine.execute(f"CALL {name}.set_option('parquet_{option}', {literal(value)})")

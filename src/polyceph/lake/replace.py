@@ -6,7 +6,7 @@ import duckdb
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import ArrowStream
+from polyceph.core.source_ports import ArrowStream
 from polyceph.errors import Invalid
 from polyceph.lake.engine import quote
 from polyceph.lake.locks import TableLock

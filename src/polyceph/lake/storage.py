@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from polyceph.core.ports import Original
+from polyceph.core.source_ports import Original
 from polyceph.errors import Invalid, Unavailable
 from polyceph.lake.engine import literal
 from polyceph.settings import LakeAddress

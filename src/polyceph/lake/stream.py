@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
-from polyceph.core.ports import ArrowStream
+from polyceph.core.source_ports import ArrowStream
 
 _NAME = "_polyceph_stream"
 _SELECT = "SELECT * FROM _polyceph_stream"

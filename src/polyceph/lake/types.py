@@ -14,9 +14,10 @@ from polyceph.core.model.contract import Column, Contract
 from polyceph.errors import Invalid, Problem
 from polyceph.lake.engine import quote
 
-LOAD, ORIGIN, ROW = "_load", "_origin", "_row"
-INTERNAL_COLUMNS: Mapping[str, str] = {LOAD: "VARCHAR", ORIGIN: "VARCHAR", ROW: "BIGINT"}
-"""What every raw table holds besides the contract's columns: the delivery's key, its origin, the row number in the origin."""
+LOAD, ORIGIN, ROW, CHANGE = "_load", "_origin", "_row", "_change"
+INTERNAL_COLUMNS: Mapping[str, str] = {LOAD: "VARCHAR", ORIGIN: "VARCHAR", ROW: "BIGINT", CHANGE: "VARCHAR"}
+"""What every raw table holds besides the contract's columns: the delivery's key, its origin, the row number in the origin, and, where
+loads compare rows with what is there, whether the row was added, changed or removed."""
 
 _LOGICAL = {
     "string": "VARCHAR",

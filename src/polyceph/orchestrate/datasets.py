@@ -12,7 +12,7 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset
-from polyceph.core.ports import LoadReport
+from polyceph.core.source_ports import LoadReport
 from polyceph.errors import Invalid
 
 TIMEZONE = "Europe/Brussels"
@@ -131,6 +131,8 @@ def load_metadata(reports: Iterable[LoadReport]) -> dict[str, Any]:
         "rows loaded": sum(r.rows for r in new),
         "already loaded": len(loads) - len(new),
     }
+    if rejected := sum(r.rejected for r in new):
+        found["rows set aside"] = rejected
     if notes:
         found["notes"] = dg.MetadataValue.md("\n".join(f"- {n}" for n in notes))
     return found

@@ -11,14 +11,7 @@ from sqlalchemy import Row
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset, Domain
 from polyceph.core.model.event import Actor, ActorKind, Event, JournalEntry
-from polyceph.core.ports import (
-    AppliedDeclaration,
-    RecordedDataset,
-    RunOutcome,
-    RunRecord,
-    RunRequest,
-    SnapshotRecord,
-)
+from polyceph.core.ports import AppliedDeclaration, RecordedDataset, RunOutcome, RunRecord, RunRequest, SnapshotRecord
 from polyceph.errors import Invalid
 
 Values = dict[str, Any]

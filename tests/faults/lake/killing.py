@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 from targets import COMMIT, Batches, Following, State, Target
 
-from polyceph.core.ports import LoadReport
+from polyceph.core.source_ports import LoadReport
 from polyceph.lake.lake import DomainLake
 from polyceph.lake.maintenance import Keep, maintain
 

@@ -17,7 +17,7 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.place import Place
-from polyceph.core.ports import Delivery, Demand, LoadReport
+from polyceph.core.source_ports import Delivery, Demand, LoadReport
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.settings import LakeAddress, PostgresAddress
 

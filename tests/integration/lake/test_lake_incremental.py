@@ -14,7 +14,7 @@ import pytest
 from polyceph.connectors.postgres import PostgresConnector
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
-from polyceph.core.ports import Delivery, Demand, Follows, LoadReport
+from polyceph.core.source_ports import Delivery, Demand, Follows, LoadReport
 from polyceph.errors import Conflict, Unavailable
 from polyceph.lake.lake import DomainLake
 from polyceph.settings import PostgresAddress

@@ -14,7 +14,7 @@ import pytest
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
-from polyceph.core.ports import Delivery, Note, Original, Pushdown
+from polyceph.core.source_ports import Delivery, Note, Original, Pushdown
 from polyceph.errors import Conflict, Invalid
 from polyceph.lake.lake import DomainLake
 
@@ -35,8 +35,8 @@ def test_a_delivery_becomes_rows_with_key_origin_and_row_number(lake: DomainLake
     report = lake.load(Delivery("k1", rows(id=[1, 2], name=["a", None], _row=[2, 3]), origin="pupils.csv"), promise, commit)
     assert (report.is_new, report.rows, report.origin) == (True, 2, "pupils.csv")
     assert held(lake, promise) == [
-        {"id": 1, "name": "a", "_load": "k1", "_origin": "pupils.csv", "_row": 2},
-        {"id": 2, "name": None, "_load": "k1", "_origin": "pupils.csv", "_row": 3},
+        {"id": 1, "name": "a", "_load": "k1", "_origin": "pupils.csv", "_row": 2, "_change": None},
+        {"id": 2, "name": None, "_load": "k1", "_origin": "pupils.csv", "_row": 3, "_change": None},
     ]
 
 

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import Delivery, Original, Pushdown
+from polyceph.core.source_ports import Delivery, Original, Pushdown
 from polyceph.lake.files import to_file
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.maintenance import Keep, maintain

@@ -18,7 +18,7 @@ import pytest
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import Delivery, Original
+from polyceph.core.source_ports import Delivery, Original
 from polyceph.errors import Conflict, Invalid, NotFound
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.locks import table_locks

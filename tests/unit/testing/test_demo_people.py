@@ -7,7 +7,6 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from polyceph.testing.demo_people import People, national_number
 
 

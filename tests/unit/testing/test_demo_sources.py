@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from polyceph.testing.demo_sources import DemoSources, generate
 from psycopg import sql
 from python_calamine import CalamineWorkbook
 
 from polyceph.errors import Invalid, NotFound
 from polyceph.settings import PostgresAddress
 from polyceph.testing import demo_files, demo_places, demo_register
-from polyceph.testing.demo_sources import DemoSources, generate
 
 TABLES = ("schools", "pupils", "staff")
 

@@ -51,10 +51,12 @@ class Conversion:
         return pa.schema([(c.name, arrow_type(c)) for c in self.spool.columns] + [(ROW, pa.int64())])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in the contract's types; what does not fit is null here and a problem in the findings."""
+        """Yield the rows in the contract's types; a row with something that does not fit is left out and stands in the findings."""
         for batch in self.spool.batches():
             columns = [self._column(batch, i) for i in range(len(self.spool.columns))]
-            yield pa.record_batch([*columns, batch.column("row")], schema=self.schema())
+            made = pa.record_batch([*columns, batch.column("row")], schema=self.schema())
+            rejected = pa.array(sorted(self.findings.rejected_rows), pa.int64())
+            yield made.filter(pc.invert(pc.is_in(batch.column("row"), value_set=rejected))) if len(rejected) else made
 
     def _column(self, batch: pa.RecordBatch, index: int) -> pa.Array:
         column, texts, native = self.spool.columns[index], batch.column(f"t{index}"), batch.column(f"n{index}")
@@ -65,34 +67,28 @@ class Conversion:
             return native
         made = converted(texts, column, style, self.dataset)
         wrong = pc.and_(pc.is_valid(texts), pc.is_null(made))
-        count = pc.sum(wrong).as_py()
-        if count:
-            positions = pc.indices_nonzero(wrong).slice(0, self.findings.shown).to_pylist()
-            self._refuse(batch, (index, _expected(column, style)), positions, count)
+        if pc.any(wrong).as_py():
+            self._refuse(batch, (index, _expected(column, style)), pc.indices_nonzero(wrong).to_pylist())
         return made if native.null_count == len(native) else pc.coalesce(native, made)
 
     def _refuse_missing(self, batch: pa.RecordBatch, index: int) -> None:
-        """Report required cells that are empty, by their place; a cell that is a problem already is not empty."""
+        """Report required cells that are empty, by their place; the load would refuse them too, but knows only their rows."""
+        column = self.spool.columns[index]
         empty = pc.and_(pc.is_null(batch.column(f"t{index}")), pc.is_null(batch.column(f"n{index}")))
-        rows = [row for row in batch.column("row").filter(empty).to_pylist() if (row, index) not in self.findings.told]
-        message = f"column {self.spool.columns[index].name} is required and its value is missing"
-        shown = [Problem(message, file=self.findings.file, **self.locate(index, row)) for row in rows[: self.findings.shown]]
-        self.findings.add(shown, len(rows))
+        for row in batch.column("row").filter(empty).to_pylist():
+            if (row, column.name) not in self.findings.rejected_cells:
+                message = f"column {column.name} is required and its value is missing"
+                self.findings.reject(row, Problem(message, file=self.findings.file, **self.locate(index, row)), column=column.name)
 
-    def _refuse(self, batch: pa.RecordBatch, what: tuple[int, str], positions: list[int], count: int) -> None:
+    def _refuse(self, batch: pa.RecordBatch, what: tuple[int, str], positions: list[int]) -> None:
         index, expected = what
         column = self.spool.columns[index]
         rows, texts = batch.column("row"), batch.column(f"t{index}")
-        problems = [
-            Problem(
-                f"column {column.name}: {told(texts[at].as_py(), column)} is not {expected}",
-                file=self.findings.file,
-                value=given(texts[at].as_py(), column),
-                **self.locate(index, rows[at].as_py()),
-            )
-            for at in positions
-        ]
-        self.findings.add(problems, count)
+        for at in positions:
+            row, text = rows[at].as_py(), texts[at].as_py()
+            message = f"column {column.name}: {told(text, column)} is not {expected}"
+            problem = Problem(message, file=self.findings.file, value=given(text, column), **self.locate(index, row))
+            self.findings.reject(row, problem, column=column.name, text=text)
 
 
 def _expected(column: Column, style: ColumnFormat) -> str:

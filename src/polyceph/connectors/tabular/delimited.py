@@ -19,7 +19,7 @@ from polyceph.connectors.tabular.headers import Header, check_header
 from polyceph.connectors.tabular.options import FilesDataset
 from polyceph.connectors.tabular.spool import Locate, Portion
 from polyceph.connectors.tabular.totals import looks_like_total, stops_here
-from polyceph.sdk import Column, Invalid
+from polyceph.sdk import Column, Invalid, Problem
 
 _BLOCK_BYTES = 1 << 23
 _LARGEST_BLOCK = (1 << 31) - 1
@@ -116,7 +116,8 @@ def _finish(scan: _Scan, dataset: FilesDataset, findings: Findings) -> None:
             if line >= last:
                 scan.kept[i] = 0
     for line, width in scan.wrong:
-        findings.wrong(f"the row has {width} cells instead of {scan.width}", {"line": line})
+        message = f"the row has {width} cells instead of {scan.width}"
+        findings.reject(line, Problem(message, file=findings.file, line=line))
     if scan.blank:
         findings.note("blank rows", "rows without any value are left out", str(scan.blank))
     if scan.total is not None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from polyceph.connectors.tabular.options import FilesDataset, Format
 from polyceph.connectors.tabular.shapes import is_any_closed
-from polyceph.sdk import Column, Invalid, Note, NotFound, Problem, Unavailable
+from polyceph.sdk import NO_REJECTS, Column, Invalid, Note, NotFound, Problem, Tolerance, Unavailable
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TZ")
 """All that the process gets of the environment; secrets are not among it."""
@@ -54,6 +54,8 @@ class Reading:
     rows: StoredRows
     count: int
     notes: tuple[Note, ...]
+    rejects: StoredRows | None = None
+    """The values that did not fit, when the load tolerates them."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class SourceFile:
     path: Path
     name: str
     kind: Format
+    tolerance: Tolerance = NO_REJECTS
+    """How many of its rows may be set aside."""
 
 
 def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDataset, folder: Path, limits: Limits) -> Reading:
@@ -79,7 +83,9 @@ def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDa
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     if "error" in report:
         raise _raised(report)
-    return Reading(StoredRows(folder / "rows.arrow"), report["rows"], tuple(Note(**note) for note in report["notes"]))
+    rejects = folder / "rejects.arrow"
+    kept = StoredRows(rejects) if rejects.exists() else None
+    return Reading(StoredRows(folder / "rows.arrow"), report["rows"], tuple(Note(**note) for note in report["notes"]), kept)
 
 
 def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset) -> dict[str, Any]:
@@ -87,7 +93,8 @@ def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset)
     wanted = ("name", "logical_type", "physical_type", "source_name", "classification", "personal_data", "required", "primary_key")
     promised = [{key: getattr(column, key) for key in wanted} for column in columns]
     options = dataset.model_dump(mode="json")
-    return {"path": str(file.path), "name": file.name, "format": file.kind, "columns": promised, "options": options}
+    own = {"path": str(file.path), "name": file.name, "format": file.kind, "tolerance": asdict(file.tolerance)}
+    return own | {"columns": promised, "options": options}
 
 
 def _run(job: Path, name: str, limits: Limits, *, may_quote: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.headers import Header, check_header, match_header
-from polyceph.connectors.tabular.natives import native
+from polyceph.connectors.tabular.natives import native, shown
 from polyceph.connectors.tabular.options import FilesDataset
 from polyceph.connectors.tabular.shapes import given, told
 from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
@@ -84,12 +85,12 @@ def _lines(path: Path, dataset: FilesDataset, findings: Findings) -> Iterator[tu
                 try:
                     row = _parse(line)
                 except ValueError as error:
-                    findings.wrong(f"the line is not JSON: {error}", {"line": number})
+                    findings.reject(number, Problem(f"the line is not JSON: {error}", file=findings.file, line=number), text=line.strip())
                     continue
                 if isinstance(row, dict):
                     yield number, row
                 else:
-                    findings.wrong("the line is not a JSON object", {"line": number})
+                    findings.reject(number, Problem("the line is not a JSON object", file=findings.file, line=number), text=line.strip())
     except UnicodeDecodeError as error:
         raise Invalid(f"{findings.file} is not text in {dataset.encoding or 'utf-8'}", hint="declare the encoding") from error
 
@@ -106,7 +107,8 @@ def _document(path: Path, dataset: FilesDataset, findings: Findings) -> Iterator
         if isinstance(row, dict):
             yield number, row
         else:
-            findings.wrong("the row is not a JSON object", {"place": f"{dataset.records or '$'}[{number - 1}]"})
+            problem = Problem("the row is not a JSON object", file=findings.file, place=f"{dataset.records or '$'}[{number - 1}]")
+            findings.reject(number, problem, text=shown(row))
 
 
 def _at(document: Any, path: str | None, findings: Findings) -> list[Any]:
@@ -159,8 +161,8 @@ def _portions(
                 is_text = isinstance(value, str)
                 typed = None if value is None or is_text else _typed(value, column)
                 if isinstance(typed, Problem):
-                    findings.wrong(typed.message, locate(index, number), value=typed.value)
-                    findings.told.add((number, index))
+                    problem = replace(typed, file=findings.file, **locate(index, number))
+                    findings.reject(number, problem, column=column.name, text=shown(value))
                     typed = None
                 text.append(value if is_text else None)
                 made.append(typed)

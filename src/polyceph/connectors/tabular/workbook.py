@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,8 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
     body = _body(table, header, dataset, findings)
     header = _without_empty(_below_merges(header, body, merged or [], table), body, findings)
     check_header(header, columns, table.place(header.last_row or 1), findings)
+    _reject_errors(errors, table, (header, body), columns, findings)
     findings.check()
-    _refuse_errors(errors, table, header, body, findings)
     positions = [header.match.positions[i] for i in range(len(columns))]
     return _portions(body, positions, columns, table, findings), lambda index, row: table.place(row, positions[index])
 
@@ -290,18 +290,22 @@ def _sheet_member(archive: zipfile.ZipFile, sheet: str) -> str | None:
     return None
 
 
-def _refuse_errors(errors: dict[str, str] | None, table: _Table, header: Header, body: Grid, findings: Findings) -> None:
+def _reject_errors(
+    errors: dict[str, str] | None, table: _Table, found_in: tuple[Header, Grid], columns: tuple[Column, ...], findings: Findings
+) -> None:
+    header, body = found_in
     if errors is None:
         findings.note("error values", "this format does not show error values (#N/A): they are read as empty cells")
         return
-    used = {position: index for index, position in header.match.positions.items()}
+    names = {at: columns[index].name for index, at in header.match.positions.items()}
     rows = {number for number, _ in body}
     for cell, value in errors.items():
         found = re.fullmatch(r"([A-Z]+)(\d+)", cell)
         at = cell_range(cell)[0][1] - table.first_column if found else -1
-        if found and int(found[2]) in rows and at in used:
-            findings.wrong(f"the cell holds the error {value}", table.place(int(found[2]), at), value=value, hint="correct the formula")
-            findings.told.add((int(found[2]), used[at]))
+        if found and int(found[2]) in rows and at in names:
+            where, row = table.place(int(found[2]), at), int(found[2])
+            problem = Problem(f"the cell holds the error {value}", file=findings.file, value=value, hint="correct the formula", **where)
+            findings.reject(row, problem, column=names[at], text=value)
 
 
 def _portions(body: Grid, positions: list[int], columns: tuple[Column, ...], table: _Table, findings: Findings) -> Iterator[Portion]:
@@ -320,8 +324,8 @@ def _portions(body: Grid, positions: list[int], columns: tuple[Column, ...], tab
                     continue
                 typed = native(value, column)
                 if isinstance(typed, Problem):
-                    findings.wrong(typed.message, table.place(number, at), value=typed.value, hint=typed.hint)
-                    findings.told.add((number, index))
+                    problem = replace(typed, file=findings.file, **table.place(number, at))
+                    findings.reject(number, problem, column=column.name, text=shown(value))
                     typed = None
                 text.append(None)
                 made.append(typed)

@@ -24,9 +24,10 @@ from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.formats import decide
 from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset
 from polyceph.connectors.tabular.spool import Locate, Portion, Spool
-from polyceph.sdk import Column, Invalid, NotFound, Problem
+from polyceph.sdk import Column, Invalid, NotFound, Problem, Tolerance
 
 OUT_OF_MEMORY = 86
+REJECTS = pa.schema([("row", pa.int64()), ("place", pa.string()), ("column", pa.string()), ("value", pa.string()), ("rule", pa.string())])
 
 
 def main(arguments: list[str]) -> int:
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
     job = json.loads(job_path.read_text(encoding="utf-8"))
     folder = job_path.parent
     _limit(job["memory_mb"], job["seconds"], job["disk_mb"])
-    findings = Findings(job["name"], shown=job["options"]["problems_shown"])
+    findings = Findings(job["name"])
     try:
         rows = read_job(job, folder, findings)
         report = {"rows": rows, "notes": [asdict(note) for note in findings.notes]}
@@ -64,6 +65,7 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
     columns = tuple(Column(**column) for column in job["columns"])
     dataset = FilesDataset.model_validate(job["options"])
     path = _unpacked(Path(job["path"]), dataset, folder)
+    tolerance = Tolerance(**job["tolerance"])
     portions, locate = _portions(path, job["format"], columns, dataset, findings)
     spool = Spool(folder / "texts.arrow", columns)
     spool.write(portions, dataset)
@@ -74,8 +76,16 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
         for batch in conversion.batches():
             rows += len(batch)
             writer.write_batch(batch)
-    findings.check()
+    findings.settle(rows + len(findings.rejected_rows), tolerance)
+    _write_rejects(folder / "rejects.arrow", findings)
     return rows
+
+
+def _write_rejects(path: Path, findings: Findings) -> None:
+    if findings.rejects:
+        table = pa.Table.from_pylist([asdict(reject) for reject in findings.rejects], schema=REJECTS)
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, REJECTS) as writer:
+            writer.write_table(table)
 
 
 def _portions(

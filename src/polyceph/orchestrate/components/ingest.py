@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from pydantic import Field
 from polyceph.bootstrap.domain import DomainRuntime, connector_of, current_domain, source_of
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.ports import Demand, LoadReport
+from polyceph.core.source_ports import PLATFORM_KEYS, Delivery, Demand, LoadMode, LoadReport, Tolerance, tolerance_of
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate.contract_checks import CHECK, result
 from polyceph.orchestrate.datasets import commit_of, key_of, lake_metadata, load_metadata, schedule, spec_of
@@ -52,9 +53,26 @@ class Ingest(dg.Component, dg.Model, dg.Resolvable):
         )
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """One entry of the component: which dataset from which source, the connector's options, how rows join those that are there."""
+
+    source: str
+    dataset: DatasetId
+    options: dict[str, Any]
+    mode: LoadMode | None
+    tolerance: Tolerance
+
+    def given(self, delivery: Delivery) -> Delivery:
+        """Return a delivery with what the entry says of its load."""
+        return replace(delivery, mode=self.mode or delivery.mode, tolerance=self.tolerance)
+
+
 def _asset(runtime: DomainRuntime, source: str, entry: dict[str, Any]) -> dg.AssetsDefinition:
     dataset = DatasetId(runtime.domain.name, Zone.RAW, str(entry["name"]))
-    options = {key: value for key, value in entry.items() if key != "name"}
+    options = {key: value for key, value in entry.items() if key not in PLATFORM_KEYS}
+    mode = LoadMode(entry["load"]) if entry.get("load") else None
+    tolerance = tolerance_of(entry.get("rejects", 0))
     kind = source_of(runtime, source).connector
 
     @dg.multi_asset(
@@ -63,22 +81,23 @@ def _asset(runtime: DomainRuntime, source: str, entry: dict[str, Any]) -> dg.Ass
         check_specs=[dg.AssetCheckSpec(CHECK, asset=key_of(dataset), description="The delivery keeps the promises of its contract.")],
     )
     def load(context: dg.AssetExecutionContext) -> Iterator[Any]:  # Dagster evaluates the annotation eight times per dataset
-        yield from _load(context, runtime, (source, dataset, options))
+        yield from _load(context, runtime, _Wanted(source, dataset, options, mode, tolerance))
 
     return load
 
 
 def _load(
-    context: dg.AssetExecutionContext, runtime: DomainRuntime, what: tuple[str, DatasetId, dict[str, Any]]
+    context: dg.AssetExecutionContext, runtime: DomainRuntime, what: _Wanted
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     from polyceph.bootstrap import lakes  # DuckDB and Arrow: 100 MB that only a run needs
 
-    source, dataset, options = what
+    dataset = what.dataset
     contract = runtime.domain.contracts[dataset]
     reports: list[LoadReport] = []
     try:
-        for report in _deliveries(runtime, contract, source, options, run=_attempted_run(context)):
-            context.log.info(f"{report.origin}: {report.rows} rows, {'loaded' if report.is_new else 'already there'} ({report.key})")
+        for report in _deliveries(runtime, contract, what, run=_attempted_run(context)):
+            aside = f", {report.rejected} set aside" if report.rejected else ""
+            context.log.info(f"{report.origin}: {report.rows} rows{aside}, {'loaded' if report.is_new else 'already there'} ({report.key})")
             reports.append(report)
     except Invalid as error:
         yield result(contract, error.problems or (Problem(error.message),), message=error.message)
@@ -97,21 +116,22 @@ def _attempted_run(context: dg.AssetExecutionContext) -> str:
     return run.root_run_id if is_retry and run.root_run_id else run.run_id
 
 
-def _deliveries(runtime: DomainRuntime, contract: Contract, source: str, options: dict[str, Any], *, run: str) -> Iterator[LoadReport]:
+def _deliveries(runtime: DomainRuntime, contract: Contract, what: _Wanted, *, run: str) -> Iterator[LoadReport]:
     dataset = contract.dataset
-    connector = connector_of(runtime, source)
-    commit = commit_of(runtime, f"load {dataset} from {source}", run, [dataset])
+    connector = connector_of(runtime, what.source)
+    commit = commit_of(runtime, f"load {dataset} from {what.source}", run, [dataset])
     with tempfile.TemporaryDirectory(prefix="polyceph-load-") as workspace:
         demand = Demand(
             dataset=dataset,
             contract=contract,
-            options=options,
+            options=what.options,
             cursor=runtime.lake.cursor(dataset),
             is_loaded=lambda key: runtime.lake.is_loaded(dataset, key),
             workspace=Path(workspace),
             base=runtime.folder,
             run=run,
             last_key=lambda origin: runtime.lake.last_key(dataset, origin),
+            tolerance=what.tolerance,
         )
         for delivery in connector.deliveries(demand):
-            yield runtime.lake.load(delivery, contract, commit)
+            yield runtime.lake.load(what.given(delivery), contract, commit)

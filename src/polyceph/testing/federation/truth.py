@@ -89,7 +89,7 @@ KINDS = (
         {
             "dataset": "`<domain>.<zone>.<name>`",
             "column": "name in the contract",
-            "category": "`national_number`, `iban`, `name`, `address`, `e-mail`, `telephone`, `birth_date`, `belief`, `health` or `free_text`",
+            "category": "`national_number`, `iban`, `name`, `address`, `e-mail`, `telephone`, `birth_date`, `belief`, `health`, `text`",
             "marked": "whether the contract says so",
         },
         forms={"marked": {"type": "boolean"}},
