@@ -62,18 +62,24 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     """Yield every piece of the domain's systems."""
     districts = Districts()
     there = services(scenario, districts)
-    children = youth_care_children.children(scenario, truth, districts)
-    cases = youth_care_cases.cases(scenario, truth, children)
-    measures = youth_care_cases.measures(scenario, truth, cases, there)
-    month, ddl = scenario.month, youth_care_children.DDL + youth_care_cases.DDL
-    tables = {"children": children.table(month), "cases": cases.table(month), "measures": measures.table(month)}
-    yield from pieces.database("postgres", "youth_care_care", ddl, tables)
+    yield from register(scenario, truth, districts)
     yield from placements(scenario, truth, there)
     yield from daycare(scenario, truth, districts)
     yield from hotline(scenario)
     yield from foster(scenario, districts)
     yield from reports(scenario, there)
     _say(truth)
+
+
+def register(scenario: Scenario, truth: Truth, districts: Districts | None = None) -> list[Piece]:
+    """Return the database of children, cases and measures."""
+    where = districts or Districts()
+    children = youth_care_children.children(scenario, truth, where)
+    cases = youth_care_cases.cases(scenario, truth, children)
+    measures = youth_care_cases.measures(scenario, truth, cases, services(scenario, where))
+    month, ddl = scenario.month, youth_care_children.DDL + youth_care_cases.DDL
+    tables = {"children": children.table(month), "cases": cases.table(month), "measures": measures.table(month)}
+    return pieces.database("postgres", "youth_care_care", ddl, tables)
 
 
 def _say(truth: Truth) -> None:
