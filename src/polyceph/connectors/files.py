@@ -38,7 +38,7 @@ class FilesConnector:
 
     A file is known by the SHA-256 of its bytes and of how it is read: the same bytes are never delivered twice, the same name with
     new bytes is a new delivery. A file is copied before it is read, and read in a throw-away process. One value that does not fit
-    the contract refuses the whole file, with the places of the first twenty.
+    the contract refuses the whole file, with the places of the first problems.
     """
 
     source_options: ClassVar[type[Options]] = FilesSource

@@ -439,6 +439,17 @@ def test_one_column_that_can_be_read_in_two_ways_hides_no_other(folder: Path) ->
     assert second.message == "column b: 'x' is not a whole number"
 
 
+def test_more_problems_are_listed_when_the_dataset_asks_for_them(folder: Path) -> None:
+    (folder / "in" / "x.csv").write_text("n\n" + "x\n" * 30)
+    columns = (Column("n", "integer"),)
+    error = refusal(folder, {"path": "x.csv"}, columns=columns)
+    assert len(error.problems) == 20
+    assert error.message.endswith("30 problems (the first 20 are shown)")
+    error = refusal(folder, {"path": "x.csv", "problems_shown": 25}, columns=columns)
+    assert len(error.problems) == 25
+    assert len(refusal(folder, {"path": "x.csv", "problems_shown": 50}, columns=columns).problems) == 30
+
+
 def test_a_table_of_several_in_a_sheet_is_chosen_by_its_place(folder: Path) -> None:
     with workbook(folder) as book:
         sheet = book.add_worksheet("S")

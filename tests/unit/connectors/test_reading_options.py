@@ -62,7 +62,7 @@ def test_the_digest_follows_everything_that_changes_rows_and_nothing_else() -> N
     columns = (Column("a", "string"),)
     plain = reading_digest(FilesDataset(path="a.csv"), columns)
     assert plain == reading_digest(
-        FilesDataset(path="b.csv", may_be_absent=True), (Column("a", "string", required=True),)
+        FilesDataset(path="b.csv", may_be_absent=True, problems_shown=3), (Column("a", "string", required=True),)
     )
     assert plain != reading_digest(FilesDataset(path="a.csv", decimal=","), columns)
     assert plain != reading_digest(FilesDataset(path="a.csv"), (Column("a", "integer"),))

@@ -68,22 +68,23 @@ class Conversion:
         made = converted(texts, column, style, self.dataset)
         wrong = pc.and_(pc.is_valid(texts), pc.is_null(made))
         if pc.any(wrong).as_py():
-            self._refuse(batch, (index, _expected(column, style)), pc.indices_nonzero(wrong).to_pylist())
+            self._refuse(batch, index, style, pc.indices_nonzero(wrong).to_pylist())
         return made if native.null_count == len(native) else pc.coalesce(native, made)
 
     def _refuse_missing(self, batch: pa.RecordBatch, index: int) -> None:
-        """Report required cells that are empty, by their place; the load would refuse them too, but knows only their rows."""
+        """Report required cells that are empty, by their place; a cell that is a problem already is not empty."""
         column = self.spool.columns[index]
         empty = pc.and_(pc.is_null(batch.column(f"t{index}")), pc.is_null(batch.column(f"n{index}")))
         for row in batch.column("row").filter(empty).to_pylist():
-            if (row, column.name) not in self.findings.rejected_cells:
+            if (row, column.name) not in self.findings.cells:
                 message = f"column {column.name} is required and its value is missing"
-                self.findings.reject(row, Problem(message, file=self.findings.file, **self.locate(index, row)), column=column.name)
+                problem = Problem(message, file=self.findings.file, **self.locate(index, row))
+                self.findings.reject(row, problem, column=column.name)
 
-    def _refuse(self, batch: pa.RecordBatch, what: tuple[int, str], positions: list[int]) -> None:
-        index, expected = what
+    def _refuse(self, batch: pa.RecordBatch, index: int, style: ColumnFormat, positions: list[int]) -> None:
         column = self.spool.columns[index]
         rows, texts = batch.column("row"), batch.column(f"t{index}")
+        expected = _expected(column, style)
         for at in positions:
             row, text = rows[at].as_py(), texts[at].as_py()
             message = f"column {column.name}: {told(text, column)} is not {expected}"

@@ -9,7 +9,7 @@ from typing import Any
 from polyceph.sdk import Invalid, Note, Problem, Tolerance
 
 SHOWN = 20
-"""How many problems are listed; the others are counted."""
+"""How many problems are listed unless the dataset says otherwise; the others are counted."""
 KEPT = 100_000
 """How many rejected values are kept; who has more has another problem."""
 
@@ -37,8 +37,9 @@ class Findings:
     """Whether something is wrong that is not the fault of single rows."""
     rejects: list[Reject] = field(default_factory=list)
     rejected_rows: set[int] = field(default_factory=set)
-    rejected_cells: set[tuple[int, str]] = field(default_factory=set)
-    """Row and column of what is rejected already, so that a cell without a value that fits is not called empty too."""
+    cells: set[tuple[int, str]] = field(default_factory=set)
+    """(row, column) of the cells that are rejected, so that they are not called empty too."""
+    shown: int = SHOWN
 
     def note(self, subject: str, text: str, value: str | None = None) -> None:
         """Report something that was found out and acted on."""
@@ -57,7 +58,7 @@ class Findings:
         self.add([problem], 1)
         self.rejected_rows.add(row)
         if column is not None:
-            self.rejected_cells.add((row, column))
+            self.cells.add((row, column))
         if len(self.rejects) < KEPT:
             place = problem.place or (f"line {problem.line}" if problem.line is not None else f"row {row}")
             self.rejects.append(Reject(row, place, column, text, problem.message))
@@ -65,7 +66,7 @@ class Findings:
     def add(self, problems: list[Problem], count: int) -> None:
         """Add `count` problems of which the first are given."""
         self.count += count
-        self.problems.extend(problems[: max(0, SHOWN - len(self.problems))])
+        self.problems.extend(problems[: max(0, self.shown - len(self.problems))])
 
     def check(self) -> None:
         """Raise `Invalid` with what was collected, if anything is wrong that is not the fault of single rows."""

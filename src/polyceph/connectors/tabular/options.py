@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
+from polyceph.connectors.tabular.findings import SHOWN
 from polyceph.sdk import Column, Options
 
 Format = Literal["csv", "tsv", "json", "ndjson", "parquet", "xlsx", "xls", "ods"]
@@ -51,6 +52,10 @@ class FilesDataset(Options):
         default=(), description='columns of the file that are left out on purpose; "" stands for those without a header'
     )
 
+    problems_shown: int = Field(
+        default=SHOWN, ge=1, le=10_000, description="how many problems of a file are listed; the others are counted"
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.decimal is not None and self.decimal == self.thousands:
@@ -82,9 +87,9 @@ def _check_zone(name: str) -> None:
 
 
 def reading_digest(dataset: FilesDataset, columns: tuple[Column, ...]) -> str:
-    """Return the SHA-256 over everything that decides how bytes become rows: the options except the path, and the columns."""
+    """Return the SHA-256 over everything that decides how bytes become rows: the columns, and the options that change rows."""
     promised = [(c.name, c.logical_type, c.physical_type, c.source_name) for c in columns]
-    text = dataset.model_dump_json(exclude={"path", "may_be_absent"}) + repr(promised)
+    text = dataset.model_dump_json(exclude={"path", "may_be_absent", "problems_shown"}) + repr(promised)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -72,8 +72,8 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
     body = _body(table, header, dataset, findings)
     header = _without_empty(_below_merges(header, body, merged or [], table), body, findings)
     check_header(header, columns, table.place(header.last_row or 1), findings)
-    _reject_errors(errors, table, (header, body), columns, findings)
     findings.check()
+    _reject_errors(errors, table, (header, body), columns, findings)
     positions = [header.match.positions[i] for i in range(len(columns))]
     return _portions(body, positions, columns, table, findings), lambda index, row: table.place(row, positions[index])
 

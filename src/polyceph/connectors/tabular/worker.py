@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     job = json.loads(job_path.read_text(encoding="utf-8"))
     folder = job_path.parent
     _limit(job["memory_mb"], job["seconds"], job["disk_mb"])
-    findings = Findings(job["name"])
+    findings = Findings(job["name"], shown=job["options"]["problems_shown"])
     try:
         rows = read_job(job, folder, findings)
         report = {"rows": rows, "notes": [asdict(note) for note in findings.notes]}

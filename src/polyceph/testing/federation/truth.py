@@ -89,7 +89,8 @@ KINDS = (
         {
             "dataset": "`<domain>.<zone>.<name>`",
             "column": "name in the contract",
-            "category": "`national_number`, `iban`, `name`, `address`, `e-mail`, `telephone`, `birth_date`, `belief`, `health`, `text`",
+            "category": "`national_number`, `iban`, `name`, `address`, `e-mail`, `telephone`, `birth_date`, `belief`, `health`, "
+            "`free_text`, `sex` or `career`",
             "marked": "whether the contract says so",
         },
         forms={"marked": {"type": "boolean"}},

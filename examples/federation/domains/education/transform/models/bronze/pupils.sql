@@ -1,4 +1,4 @@
--- The newest version of each pupil: loads bring only what changed, so the last load alone is not enough.
+-- The newest version of each pupil: loads bring only what changed, so the last load alone is not enough. Remarks stay behind in raw.
 select
     pupil_id,
     school_id,
@@ -12,6 +12,7 @@ select
     trim(street) as street,
     trim(postcode) as postcode,
     nullif(trim(nis_code), '') as nis_code,
+    left_on,
     updated_at
 from {{ source('raw', 'pupils') }}
 qualify row_number() over (partition by pupil_id order by updated_at desc, rowid desc) = 1

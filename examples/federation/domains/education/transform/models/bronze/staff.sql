@@ -7,6 +7,8 @@ select
     trim(first_name) as first_name,
     upper(sex) as sex,
     birth_date,
+    lower(trim(email)) as email,
+    trim(phone) as phone,
     lower(trim(job)) as job,
     hours_per_week,
     hired_on,

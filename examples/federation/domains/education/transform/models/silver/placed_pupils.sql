@@ -1,4 +1,4 @@
--- Pupils with the municipality they live in. Names, numbers, birth dates and beliefs stay behind in bronze.
+-- Pupils who have a school, with the municipality they live in. Names, numbers, birth dates and beliefs stay behind in bronze.
 select
     u.pupil_id,
     u.school_id,
@@ -9,3 +9,4 @@ select
 from {{ ref('pupils') }} as u
 left join {{ source('data_office', 'municipalities') }} as m using (nis_code)
 left join {{ source('data_office', 'postal_codes') }} as p using (postcode)
+where u.left_on is null

@@ -1,0 +1,137 @@
+"""The one process of all servers: starts them, says when they are ready, follows the folder, stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from polyceph.errors import Conflict
+from polyceph.testing.federation.servers import rest
+from polyceph.testing.federation.servers.addresses import Remembered, Running, SourceAddress
+from polyceph.testing.federation.servers.ftp import Ftp
+from polyceph.testing.federation.servers.mariadb import MariaDb
+from polyceph.testing.federation.servers.s3 import S3
+from polyceph.testing.federation.servers.sftp import Sftp
+from polyceph.testing.federation.servers.systems import Systems
+from polyceph.testing.federation.servers.web import Web
+
+_LOCK_SECONDS = 20.0
+"""How long a start waits for the programs of a killed one to go away."""
+_PARENT_SECONDS = 0.5
+
+
+class Server(Protocol):
+    """What each kind of server does."""
+
+    async def start(self) -> None:
+        """Listen; called from the main thread."""
+
+    async def sync(self) -> dict[str, SourceAddress]:
+        """Follow what changed in the folder, and return the addresses of the sources."""
+
+    async def stop(self) -> None:
+        """End everything that was started."""
+
+
+class Servers:
+    """All servers of a folder of systems."""
+
+    def __init__(self, systems: Systems, *, held: int) -> None:
+        self._systems = systems
+        self._running = Running(systems.running())
+        self._remembered = Remembered(self._running.folder / "remembered.json")
+        self._web = Web(systems, self._remembered, {rest.KIND: rest.Rest()})
+        self._servers: tuple[Server, ...] = (
+            S3(systems, self._remembered, held=held),
+            MariaDb(systems, self._remembered, held=held),
+            Ftp(systems, self._remembered),
+            Sftp(systems, self._remembered),
+            self._web,
+        )
+        self._turn = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start all of them at once, then publish the addresses."""
+        await asyncio.gather(*(server.start() for server in self._servers))
+        await self.sync()
+
+    async def sync(self) -> dict[str, SourceAddress]:
+        """Follow the folder and publish the addresses anew."""
+        async with self._turn:
+            found = {
+                name: SourceAddress("share", {"FOLDER": str(self._systems.root("share", name))}) for name in self._systems.names("share")
+            }
+            for addresses in await asyncio.gather(*(server.sync() for server in self._servers)):
+                found |= addresses
+            self._remembered.save()
+            self._running.publish(found | {"control": SourceAddress("control", {"PID": str(os.getpid())})})
+            return found
+
+    async def stop(self) -> None:
+        """Take the addresses away and stop all servers."""
+        self._running.addresses.unlink(missing_ok=True)
+        await asyncio.gather(*(server.stop() for server in self._servers), return_exceptions=True)
+
+
+def run(folder: Path, *, parent: int | None = None) -> None:
+    """Serve a folder until SIGTERM or SIGINT, or until the parent process is gone. SIGHUP: follow what changed in the folder.
+
+    Raises:
+        Conflict: other servers hold the folder.
+    """
+    systems = Systems(folder.resolve())
+    running = Running(systems.running())
+    running.make()
+    running.addresses.unlink(missing_ok=True)
+    held = _lock(running.folder / "lock")
+    asyncio.run(_serve(systems, held, parent or os.getppid()))
+
+
+async def _serve(systems: Systems, held: int, parent: int) -> None:
+    ends = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ends.set)
+    servers = Servers(systems, held=held)
+    watch = asyncio.create_task(_watch(parent, ends))
+    try:
+        await servers.start()
+        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(_synced(servers)))
+        await ends.wait()
+    finally:
+        watch.cancel()
+        await servers.stop()
+
+
+async def _synced(servers: Servers) -> None:
+    try:
+        await servers.sync()
+    except Exception as error:  # noqa: BLE001 -- the servers stay up; the log says why the folder was not followed
+        print(f"the folder was not followed: {error}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+async def _watch(parent: int, ends: asyncio.Event) -> None:
+    """End with the parent: a child that loses it is given to another process."""
+    while os.getppid() == parent:  # noqa: ASYNC110 -- nothing tells of it, it must be asked
+        await asyncio.sleep(_PARENT_SECONDS)
+    ends.set()
+
+
+def _lock(path: Path) -> int:
+    """Return a lock that this process and every program it starts hold together: it is free when the last of them has ended."""
+    held = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    end = time.monotonic() + _LOCK_SECONDS
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return held
+        if time.monotonic() > end:
+            raise Conflict(f"other servers hold {path.parent}", hint="stop them, or give another folder")
+        time.sleep(0.1)
