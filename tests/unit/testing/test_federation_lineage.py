@@ -18,7 +18,7 @@ from polyceph.testing.federation.scenario import Scenario
 from polyceph.testing.federation.truth import Truth
 
 DOMAINS = Path(__file__).resolve().parents[3] / "examples" / "federation" / "domains"
-PLANTED_BY = ("data_office", "higher_education", "culture", "sport")
+PLANTED_BY = ("data_office", "education", "higher_education", "culture", "sport", "youth_care")
 Step = tuple[str, str]
 
 
