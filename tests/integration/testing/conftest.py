@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +60,6 @@ def systems() -> Iterator[Path]:
         put(folder, "rest/education_canteens/service.json", service(auth="none"))
         put(folder, "rest/education_canteens/meals.ndjson", lines({"meal_id": 1}))
         yield folder
-
-
-@pytest.fixture(scope="session")
-def rest_service() -> Callable[..., bytes]:
-    return service
 
 
 @contextmanager
