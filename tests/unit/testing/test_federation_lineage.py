@@ -18,7 +18,7 @@ from polyceph.testing.federation.scenario import Scenario
 from polyceph.testing.federation.truth import Truth
 
 DOMAINS = Path(__file__).resolve().parents[3] / "examples" / "federation" / "domains"
-PLANTED_BY = ("data_office", "higher_education")
+PLANTED_BY = ("data_office", "education", "higher_education")
 Step = tuple[str, str]
 
 

@@ -9,6 +9,7 @@ from polyceph.testing.federation.domains import (
     education_pay,
     education_personal,
     education_register,
+    education_returns,
     education_services,
     education_sites,
     education_transport,
@@ -37,4 +38,5 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     yield from education_sites.sites(scenario, truth, found, there)
     yield from education_services.canteens(scenario, found)
     yield from education_services.inspection(scenario, found)
+    yield from education_returns.build(scenario, truth)
     education_personal.plant(truth)
