@@ -32,11 +32,11 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     tables = {"schools": found.table, "pupils": enrolled.table(), "staff": working.table, "enrolments": entries}
     yield from database("postgres", "education_register", education_register.DDL, tables)
     yield from education_pay.build(scenario, truth, found, working)
+    yield from education_returns.build(scenario, truth)
     yield from education_transport.build(scenario, truth)
     yield education_calendar.build()
     yield from education_sites.immersion(scenario, truth, found)
     yield from education_sites.sites(scenario, truth, found, there)
     yield from education_services.canteens(scenario, found)
     yield from education_services.inspection(scenario, found)
-    yield from education_returns.build(scenario, truth)
     education_personal.plant(truth)

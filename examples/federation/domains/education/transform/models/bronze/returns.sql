@@ -1,4 +1,4 @@
--- Returns of the last version of each accepted workbook. What each column means, the contract of raw.returns says.
+-- Classes of the accepted returns, of the last version of each workbook.
 select
     trim(class_code) as class_code,
     trim(site_code) as site_code,
