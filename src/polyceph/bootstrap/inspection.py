@@ -6,24 +6,25 @@ Loads DuckDB and Arrow: import it where something runs.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import yaml
 
 from polyceph.bootstrap.domain import DomainRuntime, connector_of
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
-from polyceph.core.source_ports import Delivery, Demand, Pushdown
+from polyceph.core.source_ports import PLATFORM_KEYS, Delivery, Demand, Pushdown, Tolerance
 from polyceph.errors import Invalid, NotFound, Problem
 from polyceph.lake.check import StagedRows, repeated_values
 from polyceph.lake.stream import registered
 
-ALL_PROBLEMS = 10_000
-"""So many problems of a file are asked for: a person mends a workbook in one go, not twenty cells at a time."""
+_ALL = Tolerance(share=1.0)
+"""Every row that does not fit is set aside with its reason: a person mends a workbook in one go, not the first twenty cells of it."""
 _AT_ONCE = 2
 
 
@@ -56,7 +57,7 @@ def declared_reading(runtime: DomainRuntime, dataset: DatasetId) -> Reading:
             attributes = (document or {}).get("attributes") or {}
             for entry in attributes.get("datasets") or ():
                 if entry["name"] == dataset.name:
-                    return Reading(attributes["source"], {key: value for key, value in entry.items() if key != "name"})
+                    return Reading(attributes["source"], {key: value for key, value in entry.items() if key not in PLATFORM_KEYS})
     raise NotFound(f"no Ingest loads {dataset}", hint=f"declare it below {runtime.domain.folder}/defs")
 
 
@@ -70,10 +71,10 @@ def inspect(runtime: DomainRuntime, dataset: DatasetId, paths: Iterable[str]) ->
 
     def one(path: str) -> Inspected:
         with tempfile.TemporaryDirectory(prefix="polyceph-inspect-") as workspace:
-            options = {**reading.options, "path": path, "problems_shown": ALL_PROBLEMS}
-            demand = Demand(dataset, contract, options, None, lambda _key: False, Path(workspace), runtime.folder)
+            options = {**reading.options, "path": path}
+            demand = Demand(dataset, contract, options, None, lambda _key: False, Path(workspace), runtime.folder, tolerance=_ALL)
             try:
-                problems = [problem for delivery in connector.deliveries(demand) for problem in _repeated(delivery, contract)]
+                problems = [problem for delivery in connector.deliveries(demand) for problem in _problems(delivery, contract)]
             except Invalid as error:
                 problems = list(error.problems) or [Problem(error.message, file=path, hint=error.hint)]
         return Inspected(path, tuple(problems))
@@ -83,8 +84,15 @@ def inspect(runtime: DomainRuntime, dataset: DatasetId, paths: Iterable[str]) ->
         return tuple(pool.map(one, paths))
 
 
+def _problems(delivery: Delivery, contract: Contract) -> Iterator[Problem]:
+    """Yield what the connector has set aside, and what the load itself would refuse in the rows that are left: keys that occur twice."""
+    rejects = pa.RecordBatchReader.from_stream(delivery.rejects).read_all().to_pylist() if delivery.rejects else []
+    for one in rejects:
+        yield Problem(one["rule"], file=delivery.origin, place=one["place"])
+    yield from _repeated(delivery, contract)
+
+
 def _repeated(delivery: Delivery, contract: Contract) -> list[Problem]:
-    """Return what the load itself would refuse in rows that the connector takes: keys that occur twice."""
     if isinstance(delivery.rows, Pushdown):  # files give rows; a database keeps its own keys
         return []
     with duckdb.connect() as connection, registered(connection, delivery.rows) as select:

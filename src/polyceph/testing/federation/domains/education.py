@@ -9,6 +9,7 @@ from polyceph.testing.federation.domains import (
     education_pay,
     education_personal,
     education_register,
+    education_returns,
     education_services,
     education_sites,
     education_transport,
@@ -31,6 +32,7 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     tables = {"schools": found.table, "pupils": enrolled.table(), "staff": working.table, "enrolments": entries}
     yield from database("postgres", "education_register", education_register.DDL, tables)
     yield from education_pay.build(scenario, truth, found, working)
+    yield from education_returns.build(scenario, truth)
     yield from education_transport.build(scenario, truth)
     yield education_calendar.build()
     yield from education_sites.immersion(scenario, truth, found)
