@@ -118,6 +118,20 @@ def events() -> str:
     return "\n".join(out + _table(head, rows))
 
 
+def planted() -> str:
+    """Return the page of what the generator of the synthetic federation plants and writes down."""
+    from polyceph.testing.federation.truth import FILE, KINDS
+
+    out = ["# Planted truth", ""]
+    out += [f"`{FILE}` beside the generated systems says what was planted in them. polyceph never reads it; `polyceph demo` and the tests"]
+    out += ["compare with it what was found. It is one JSON object: `version`, `seed`, `scale`, `month`, and under `planted` a list for each kind."]
+    out += ["The month, the counts and how to play time on: [the synthetic federation](../explanation/synthetic-federation.md).", ""]
+    for kind in KINDS:
+        rows = [(f"`{name}`", _cell(said), "" if name in kind.optional else "required") for name, said in kind.fields.items()]
+        out += [f"## {kind.name}", "", f"{kind.what}.", "", *_table(("key", "meaning", ""), rows)]
+    return "\n".join(out)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": commands,
     "settings.md": settings,
@@ -125,6 +139,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "connector-options.md": connector_options,
     "errors.md": errors,
     "events.md": events,
+    "planted-truth.md": planted,
 }
 _KEYS = ("key", "meaning", "type", "default")
 _OFFICIAL = 20

@@ -19,8 +19,9 @@ install() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null
 }
 
-# Prints the lines of system.txt whose command is not on the machine.
+# Prints the lines of system.txt whose command is not on the machine. Servers are in /usr/sbin, which is not on everybody's path.
 missing() {
+  local PATH=$PATH:/usr/sbin
   local name package tests
   while read -r name package tests; do
     [[ -z $name || $name == \#* ]] || command -v "$name" >/dev/null || printf '%s %s %s\n' "$name" "$package" "$tests"

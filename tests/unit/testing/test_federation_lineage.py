@@ -18,7 +18,7 @@ from polyceph.testing.federation.scenario import Scenario
 from polyceph.testing.federation.truth import Truth
 
 DOMAINS = Path(__file__).resolve().parents[3] / "examples" / "federation" / "domains"
-PLANTED_BY = ("data_office", "higher_education", "youth_care")
+PLANTED_BY = ("data_office", "education", "higher_education", "culture", "sport", "youth_care")
 Step = tuple[str, str]
 
 
@@ -105,3 +105,8 @@ def test_some_paths_cross_a_domain() -> None:
 
 def test_a_step_that_is_not_in_the_sql_is_told_apart() -> None:
     assert ("data_office.bronze.listed_municipalities", "name_nl") not in read_by("data_office.gold.municipalities", "name_fr")
+
+
+def test_no_path_is_written_down_twice() -> None:
+    paths = [tuple(path) for path in planted()]
+    assert len(set(paths)) == len(paths)

@@ -52,7 +52,7 @@ KINDS = (
         "quality",
         "A row or a file that breaks what its dataset promises",
         {
-            "dataset": "`<domain>.<zone>.<name>` where it is first seen",
+            "dataset": "`domain.zone.name` where it is first seen",
             "fault": "`duplicate`, `orphan`, `out_of_range`, `late_file` or `volume_drop`",
             "column": "column that shows it; absent for files",
             "key": "values of the dataset's key, or the file's path",
@@ -66,7 +66,7 @@ KINDS = (
         "series",
         "A series by month, with its two anomalies or without any",
         {
-            "dataset": "`<domain>.<zone>.<name>` that holds it",
+            "dataset": "`domain.zone.name` that holds it",
             "series": "values that pick its rows",
             "measure": "the column that is summed by month",
             "anomalies": "list of `{month, kind: spike|drop, factor}`; empty for a clean series",
@@ -87,7 +87,7 @@ KINDS = (
         "personal_data",
         "A column with personal data",
         {
-            "dataset": "`<domain>.<zone>.<name>`",
+            "dataset": "`domain.zone.name`",
             "column": "name in the contract",
             "category": "`national_number`, `iban`, `name`, `address`, `e-mail`, `telephone`, `birth_date`, `belief`, `health`, "
             "`free_text`, `sex` or `career`",
@@ -99,7 +99,7 @@ KINDS = (
         "drift",
         "A change of a source's form",
         {
-            "dataset": "`<domain>.raw.<name>` that meets it",
+            "dataset": "`domain.raw.name` that meets it",
             "month": "from when on, `YYYY-MM`",
             "change": "`column_added`, `column_renamed`, `type_changed` or `column_missing`",
             "column": "column of the source as it was called before, or the new one",
@@ -131,7 +131,7 @@ KINDS = (
         "unknown_code",
         "A code that is in no reference list",
         {
-            "dataset": "`<domain>.<zone>.<name>` where it is first seen",
+            "dataset": "`domain.zone.name` where it is first seen",
             "column": "column that holds it",
             "key": "values of the dataset's key",
             "code": "what is written",
@@ -144,7 +144,7 @@ KINDS = (
         "small_cell",
         "A count of so few that it must not be published",
         {
-            "dataset": "`<domain>.gold.<name>` that counts",
+            "dataset": "`domain.gold.name` that counts",
             "cell": "values that pick the row",
             "measure": "column that counts",
             "count": "how many",

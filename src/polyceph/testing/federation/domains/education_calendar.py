@@ -36,5 +36,10 @@ def build() -> Piece:
     return Piece("share/education_calendar/calendrier.json", document(content), datetime(2021, 11, 2, 6, tzinfo=UTC))
 
 
+def first_day(year: int) -> date:
+    """Return the first day of the school year that begins in `year`."""
+    return date.fromisoformat(YEARS[f"{year}-{year + 1}"][0])
+
+
 def _written(day: date) -> str:
     return f"{day:%d/%m/%Y}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from polyceph.testing.federation.domains.education_calendar import first_day
 from polyceph.testing.federation.domains.education_columns import Moments, Whole, days_of, in_month, patched, stamps, texts
 from polyceph.testing.federation.domains.education_pupils import COUNT, GRADES, YEAR, Pupils
 from polyceph.testing.federation.scenario import Scenario
@@ -38,8 +39,8 @@ def _first(scenario: Scenario, pupils: Pupils) -> pa.Table:
     at = np.arange(0, COUNT * scenario.scale, 2)
     at = at[pupils.were_there[at]]
     back = (numbers.random(len(at)) * (np.minimum(YEARS_BACK, _BEFORE[pupils.grades[at]]) + 1)).astype(np.int64)
-    august = (YEAR - back - 1970).astype("datetime64[Y]").astype("datetime64[D]") + np.timedelta64(241, "D")
-    entered = august + numbers.integers(0, 20, len(at)).astype("timedelta64[D]")
+    starts = np.array([first_day(YEAR - years) for years in range(YEARS_BACK + 1)], "datetime64[D]")
+    entered = np.busday_offset(starts[back], (30 * numbers.random(len(at)) ** 6).astype(np.int64))  # most on the first days
     order = np.argsort(entered, kind="stable")
     return _rows(at[order], pupils.first_schools[at[order]], (pupils.grades[at] - back)[order], (YEAR - back)[order], entered[order])
 

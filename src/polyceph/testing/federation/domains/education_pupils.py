@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from polyceph.testing.federation.codes import values
 from polyceph.testing.federation.domains.education_columns import (
     Moments,
+    Texts,
     Whole,
     days_of,
     in_month,
@@ -102,7 +103,7 @@ def pupils(scenario: Scenario, truth: Truth, schools: Schools, towns: Towns) -> 
     grades = np.clip(YEAR - 3 - pc.year(identity["birth_date"]).to_numpy(), 0, len(GRADES) - 1)
     chosen = _schools(numbers, schools, grades)
     course = texts(one_of(numbers, COURSES, len(grades)), empty=STAGE[grades] == "M")
-    fixed = {**identity, **_homes(numbers, schools.towns[chosen], towns), "philosophy_course": course}
+    fixed = {**identity, **_homes(numbers, schools.towns[chosen], STAGE[grades], towns), "philosophy_course": course}
     fixed |= {"grade": _written(scenario, truth, grades), "remark": _remarks(scenario, len(grades))}
     left = _left(numbers, identity["birth_date"])
     return _played(scenario, schools, Pupils(fixed, grades, chosen, np.isnat(left), chosen.copy(), left, updated))
@@ -136,11 +137,15 @@ def _schools(numbers: np.random.Generator, schools: Schools, grades: Whole) -> W
     return chosen
 
 
-def _homes(numbers: np.random.Generator, near: Whole, towns: Towns) -> dict[str, pa.Array]:
-    """Return addresses: 85 in a hundred live in the town of their school, and of one in a hundred only the postcode was typed."""
-    count = len(near)
-    far = numbers.integers(0, len(towns.places), count)
-    home = np.where(numbers.random(count) < 0.85, near, far)
+def _homes(numbers: np.random.Generator, near: Whole, stages: Texts, towns: Towns) -> dict[str, pa.Array]:
+    """Return addresses: half the pupils live in the town of their school, and of one in a hundred only the postcode was typed.
+
+    The others go round all municipalities, stage by stage, so that no village has so few pupils that they could be told apart.
+    """
+    count, home = len(near), near.copy()
+    for stage in np.unique(stages):
+        far = np.flatnonzero((stages == stage) & (numbers.random(count) < 0.5))
+        home[far] = np.arange(len(far)) % len(towns.places)
     postcodes, nis_codes = towns.addresses(numbers, home)
     unknown = numbers.random(count) < 0.01
     return {"street": streets(numbers, count), "postcode": texts(postcodes), "nis_code": texts(nis_codes, empty=unknown)}

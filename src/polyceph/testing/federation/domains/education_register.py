@@ -17,7 +17,7 @@ create table staff (
 create table enrolments (
   enrolment_id integer primary key, pupil_id integer not null references pupils, school_id integer not null,
   school_year text not null, grade text not null, entered_on date not null, updated_at timestamptz not null);
-create index on pupils (updated_at);
-create index on enrolments (updated_at);
+create index pupils_by_change on pupils (updated_at);
+create index enrolments_by_change on enrolments (updated_at);
 """
 """A school that closes leaves the register, its entries stay: `enrolments.school_id` refers to nothing."""

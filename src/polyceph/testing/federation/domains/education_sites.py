@@ -36,7 +36,7 @@ SITE_TYPES = pa.schema(
         "edition": pa.int32(),
     }
 )
-JUNES = tuple(Month(year, 6) for year in range(2022, 2027))
+JUNES = tuple(Month(year, 6) for year in range(2023, 2027))
 DRIFT = Month(2026, 6)
 """The sheet of that June says nothing of hours any more."""
 LANGUAGES = {"néerlandais": 62, "anglais": 31, "allemand": 7}
@@ -76,7 +76,7 @@ def immersion(scenario: Scenario, truth: Truth, schools: Schools) -> Iterator[Pi
 def _sites_of(random: Random, at: int, schools: Schools, towns: Towns) -> Iterator[dict[str, object]]:
     place = towns.places[int(schools.towns[at])]
     for number in range(random.choices((1, 2, 3), weights=(75, 20, 5))[0]):
-        street = f"{random.choice(STREETS)} {random.randrange(1, 240)}"
+        street, capacity = f"{random.choice(STREETS)} {random.randrange(1, 240)}", 10 * random.randrange(3, 25)
         yield {
             "site_id": f"IMP{at + 1:04d}{'ABC'[number]}",
             "school_id": at + 1,
@@ -84,8 +84,8 @@ def _sites_of(random: Random, at: int, schools: Schools, towns: Towns) -> Iterat
             "street": street,
             "postcode": random.choice(place.postcodes),
             "nis_code": place.nis_code,
-            "surface_m2": round(random.uniform(280, 9_500), 1),
-            "capacity": 10 * random.randrange(4, 110),
+            "surface_m2": round(capacity * random.uniform(6, 15), 1),
+            "capacity": capacity,
             "built_in": random.randrange(1860, 2022),
             "energy_label": _one(random, LABELS),
         }

@@ -1,4 +1,4 @@
-"""School transport: what each circuit carried in a month, as CSV in a zip; whole school years first, single months since September 2024."""
+"""School transport: what each circuit carried in a month, as CSV in a zip; whole years first, single months since January 2025."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 
 from polyceph.testing.federation.domains.education_schools import COUNT as SCHOOLS
@@ -17,7 +17,7 @@ from polyceph.testing.federation.truth import Truth
 DATASET = "education.raw.transport"
 FOLDER = "ftp/education_transport"
 CIRCUITS = 50
-MONTHLY_FROM = Month(2024, 9)
+MONTHLY_FROM = Month(2025, 1)
 HEADER = ("Circuit", "École", "Exploitant", "Mois", "Élèves", "Trajets", "Kilomètres", "Coût (€)")
 OPERATORS = ("TEC", "Autocars Delvaux", "Cars Étienne", "Transports Lambert", "Voyages Piron")
 DRIFT = Month(2026, 4)
@@ -59,15 +59,15 @@ def build(scenario: Scenario, truth: Truth) -> Iterator[Piece]:
     """Yield the files as of the month that is reached."""
     circuits = _circuits(scenario)
     planted = _planted(scenario, circuits)
-    older: dict[str, list[Row]] = {}
+    older: dict[int, list[Row]] = {}
     for month in scenario.months():
         rows = _rows(scenario, month, circuits, planted)
         if month < MONTHLY_FROM:
-            older.setdefault(month.school_year, []).extend(rows)
+            older.setdefault(month.year, []).extend(rows)
         else:
             yield _piece(str(month), rows, month.arrival(days=planted.late.get(month, 3)))
     for year, rows in older.items():
-        yield _piece(year, rows, datetime(int(year[-4:]), 9, 10, 6, tzinfo=UTC))
+        yield _piece(str(year), rows, Month(year, 12).arrival(days=10))
     _write_down(scenario, truth, planted)
 
 
@@ -76,7 +76,7 @@ def _circuits(scenario: Scenario) -> tuple[Circuit, ...]:
     schools = random.sample(range(1, SCHOOLS + 1), CIRCUITS)
     return tuple(
         Circuit(
-            f"TS{number:03d}", school, random.choice(OPERATORS), random.randrange(12, 48), random.uniform(8, 40), random.uniform(2.2, 3.4)
+            f"TS{number:03d}", school, random.choice(OPERATORS), random.randrange(14, 48), random.uniform(8, 40), random.uniform(2.2, 3.4)
         )
         for number, school in enumerate(schools, 1)
     )
@@ -99,7 +99,7 @@ def _rows(scenario: Scenario, month: Month, circuits: Sequence[Circuit], planted
 
 def _row(random: Random, month: Month, circuit: Circuit, planted: Planted) -> Row:
     trips = 2 * DAYS[month.number - 1]
-    pupils = max(4, circuit.pupils + random.randrange(-3, 4))
+    pupils = circuit.pupils + random.randrange(-3, 4)
     kilometres = round(trips * circuit.kilometres * random.uniform(0.97, 1.03), 1)
     cost = kilometres * circuit.price * 1.02 ** (month.year - 2021)
     school = UNKNOWN_SCHOOL if (month, circuit.code) == planted.orphan else circuit.school

@@ -197,7 +197,7 @@ def _rows(scenario: Scenario, drawn: Cohorts, started: Whole) -> pa.Table:
     return _table(columns, _STUDENTS).take(pa.array(started))
 
 
-def _changes(scenario: Scenario, drawn: Cohorts) -> tuple[NDArray[np.datetime64], NDArray[np.bool_]]:
+def _changes(scenario: Scenario, drawn: Cohorts) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return when each student's row last changed, and whether she has moved house: one in twelve does, in some month, once."""
     total, numbers = len(drawn.cohort), scenario.numbers("students", "moves")
     begins = (drawn.cohort - 1970).astype("datetime64[Y]").astype("datetime64[M]") + 8

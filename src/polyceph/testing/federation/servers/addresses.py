@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST = "127.0.0.1"
+_PORTS = range(15_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Running:
 
 
 class Remembered:
-    """Ports and words (passwords, keys) by name: made at the first request, the same at every later start."""
+    """Ports and words (passwords, keys) by name: made at the first request and kept at once, the same at every later start."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -76,6 +77,7 @@ class Remembered:
         """Return a port of 127.0.0.1 that is free now: the one of the last start when it still is."""
         if name not in self._ports or not _is_free(self._ports[name]):
             self._ports[name] = self._another_port()
+            self._keep()
         return self._ports[name]
 
     def word(self, name: str) -> str:
@@ -84,7 +86,7 @@ class Remembered:
 
     def text(self, name: str, fresh: str) -> str:
         """Return what is kept under the name, `fresh` the first time."""
-        return self._words.setdefault(name, fresh)
+        return self._words[name] if name in self._words else self.replace(name, fresh)
 
     def known(self, name: str) -> str | None:
         """Return what is kept under the name."""
@@ -93,19 +95,18 @@ class Remembered:
     def replace(self, name: str, text: str) -> str:
         """Keep a text under the name and return it."""
         self._words[name] = text
+        self._keep()
         return text
 
-    def save(self) -> None:
-        """Keep everything for the next start."""
+    def _keep(self) -> None:
         write(self._path, json.dumps({"ports": self._ports, "words": self._words}, indent=1) + "\n")
 
     def _another_port(self) -> int:
+        """Below the range from which the system takes the ports of outgoing connections: none of them can take it meanwhile."""
         taken = set(self._ports.values())
         while True:
-            with socket.socket() as probe:
-                probe.bind((HOST, 0))
-                port = int(probe.getsockname()[1])
-            if port not in taken:
+            port = _PORTS[secrets.randbelow(len(_PORTS))]
+            if port not in taken and _is_free(port):
                 return port
 
 

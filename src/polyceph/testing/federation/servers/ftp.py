@@ -37,7 +37,9 @@ class Ftp:
     async def start(self) -> None:
         """Listen."""
         self._port = self._remembered.port(KIND)
-        settings = {"authorizer": self._authorizer, "banner": "FTP of the synthetic federation", "timeout": 120, "use_gmt_times": True}
+        settings = {"authorizer": self._authorizer, "banner": "FTP of the synthetic federation", "timeout": 120, "use_gmt_times": True} | {
+            "auth_failed_timeout": 1
+        }
         logging.getLogger("pyftpdlib").setLevel(logging.WARNING)
         server = FTPServer((HOST, self._port), type("Handler", (FTPHandler,), settings), ioloop=IOLoop())
         self._thread = threading.Thread(target=self._serve, args=(server,), name=KIND, daemon=True)

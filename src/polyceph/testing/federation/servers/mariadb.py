@@ -16,7 +16,7 @@ from pathlib import Path
 from polyceph.errors import Invalid, Unavailable
 from polyceph.testing.federation.servers.addresses import HOST, Remembered, SourceAddress, write
 from polyceph.testing.federation.servers.children import Child, Program
-from polyceph.testing.federation.servers.mariadb_program import ADMIN, PACKAGE, Home, Programs
+from polyceph.testing.federation.servers.mariadb_program import ADMIN, PACKAGES, Home, Programs
 from polyceph.testing.federation.servers.systems import Systems, digest, files
 
 KIND = "mariadb"
@@ -63,7 +63,7 @@ class MariaDb:
         """Load what changed, and return the addresses."""
         names = self._systems.names(KIND)
         if self._programs is None:
-            missing = f"mariadbd is not installed: apt-get install {PACKAGE}"
+            missing = f"mariadbd is not installed: apt-get install {PACKAGES}"
             return {name: SourceAddress(KIND, {}, missing) for name in names}
         if names and self._child is None:
             await self.start()

@@ -14,7 +14,7 @@ from polyceph.errors import Misconfigured, Unavailable
 from polyceph.testing.federation.servers.addresses import HOST, Remembered, write
 from polyceph.testing.federation.servers.children import Account
 
-PACKAGE = "mariadb-server"
+PACKAGES = "mariadb-server-core mariadb-client-core"
 ADMIN = "federation_admin"
 
 _ELSEWHERE = Path("/var/lib/polyceph")

@@ -12,19 +12,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
 from polyceph.errors import Conflict
-from polyceph.testing.federation.servers import rest
+from polyceph.testing.federation.servers import ckan, explore, graph, odata, rest, soap
 from polyceph.testing.federation.servers.addresses import Remembered, Running, SourceAddress
 from polyceph.testing.federation.servers.ftp import Ftp
 from polyceph.testing.federation.servers.mariadb import MariaDb
+from polyceph.testing.federation.servers.receivers import CHANNELS, NTFY, TEAMS, Receivers
 from polyceph.testing.federation.servers.s3 import S3
 from polyceph.testing.federation.servers.sftp import Sftp
 from polyceph.testing.federation.servers.systems import Systems
-from polyceph.testing.federation.servers.web import Web
+from polyceph.testing.federation.servers.tokens import bearer, equal
+from polyceph.testing.federation.servers.web import Api, Web
 
 _LOCK_SECONDS = 20.0
 """How long a start waits for the programs of a killed one to go away."""
 _PARENT_SECONDS = 0.5
+CONTROL = "-"
+"""The first part of the control address: no source is called so."""
 
 
 class Server(Protocol):
@@ -47,13 +54,16 @@ class Servers:
         self._systems = systems
         self._running = Running(systems.running())
         self._remembered = Remembered(self._running.folder / "remembered.json")
-        self._web = Web(systems, self._remembered, {rest.KIND: rest.Rest()})
+        self._receivers = Receivers(systems.received(), self._remembered)
+        self._web = Web(systems, self._remembered, _apis())
+        self._web.extra |= {TEAMS: self._receivers.teams, NTFY: self._receivers.ntfy, CONTROL: self._control}
         self._servers: tuple[Server, ...] = (
             S3(systems, self._remembered, held=held),
             MariaDb(systems, self._remembered, held=held),
             Ftp(systems, self._remembered),
             Sftp(systems, self._remembered),
             self._web,
+            self._receivers,
         )
         self._turn = asyncio.Lock()
 
@@ -70,14 +80,38 @@ class Servers:
             }
             for addresses in await asyncio.gather(*(server.sync() for server in self._servers)):
                 found |= addresses
-            self._remembered.save()
-            self._running.publish(found | {"control": SourceAddress("control", {"PID": str(os.getpid())})})
+            control = {"URL": f"{self._web.url}/{CONTROL}", "TOKEN": self._remembered.word(CONTROL), "PID": str(os.getpid())}
+            found |= self._receivers.addresses(self._web.url)
+            self._running.publish(found | {"control": SourceAddress("control", control)})
             return found
 
     async def stop(self) -> None:
         """Take the addresses away and stop all servers."""
         self._running.addresses.unlink(missing_ok=True)
         await asyncio.gather(*(server.stop() for server in self._servers), return_exceptions=True)
+
+    async def _control(self, request: Request) -> Response:
+        """Answer `POST /-/sync`: follow the folder, then say which sources there are; and `GET /-/received/<channel>`."""
+        if not equal(bearer(request) or "", self._remembered.word(CONTROL)):
+            return JSONResponse({"message": "the token is in addresses.json"}, 401, {"WWW-Authenticate": "Bearer"})
+        path = request.url.path.removeprefix(f"/{CONTROL}/")
+        if (request.method, path) == ("POST", "sync"):
+            return JSONResponse({"sources": sorted(await self.sync())})
+        channel = path.removeprefix("received/")
+        if request.method == "GET" and channel in CHANNELS:
+            return JSONResponse(await asyncio.to_thread(self._receivers.kept[channel].messages))
+        return JSONResponse({"message": "nothing is served here"}, 404)
+
+
+def _apis() -> dict[str, Api]:
+    return {
+        ckan.KIND: ckan.Ckan(),
+        explore.KIND: explore.Explore(),
+        graph.KIND: graph.Graph(),
+        odata.KIND: odata.OData(),
+        rest.KIND: rest.Rest(),
+        soap.KIND: soap.Soap(),
+    }
 
 
 def run(folder: Path, *, parent: int | None = None) -> None:

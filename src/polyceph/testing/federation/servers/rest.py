@@ -15,7 +15,7 @@ import binascii
 import math
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,9 +24,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from polyceph.errors import Invalid, NotFound
+from polyceph.testing.federation.servers.conditions import moment
 from polyceph.testing.federation.servers.rows import EVERYTHING, Row, Wish
 from polyceph.testing.federation.servers.tokens import basic, bearer, equal, form, granted, token_answer
-from polyceph.testing.federation.servers.web import Source, whole_number
+from polyceph.testing.federation.servers.web import Source, guarded, read_body, whole_number
 
 KIND = "rest"
 _TOKEN_SECONDS = 300
@@ -41,8 +42,8 @@ class Rest:
         """Return the token endpoint, the collections and their rows."""
         return [
             Route("/oauth/token", _token, methods=["POST"]),
-            Route("/{collection}", _page),
-            Route("/{collection}/{key}", _one),
+            Route("/{collection}", guarded(_refusal, _page)),
+            Route("/{collection}/{key}", guarded(_refusal, _one)),
         ]
 
     def environment(self, source: Source) -> dict[str, str]:
@@ -57,7 +58,7 @@ class Rest:
 
 async def _token(request: Request) -> Response:
     source = Source.of(request)
-    refused = granted(source.client, await form(request), request)
+    refused = granted(source.client, form(request, await read_body(request)), request)
     if refused is not None:
         return refused
     seconds = int(source.service().get("token_seconds", _TOKEN_SECONDS))
@@ -67,9 +68,6 @@ async def _token(request: Request) -> Response:
 def _page(request: Request) -> Response:
     source = Source.of(request)
     service = source.service()
-    refused = _refusal(request, source, service)
-    if refused is not None:
-        return refused
     name = request.path_params["collection"]
     described = _described(service, name)
     selection = source.rows.of(source.root, name).select(_wish(described, request.query_params.get("since")))
@@ -89,9 +87,6 @@ def _page(request: Request) -> Response:
 def _one(request: Request) -> Response:
     source = Source.of(request)
     service = source.service()
-    refused = _refusal(request, source, service)
-    if refused is not None:
-        return refused
     name, key = request.path_params["collection"], request.path_params["key"]
     column = _described(service, name).get("key")
     for row in source.rows.of(source.root, name).select(EVERYTHING):
@@ -100,8 +95,10 @@ def _one(request: Request) -> Response:
     raise NotFound(f"{name} has no {key!r}")
 
 
-def _refusal(request: Request, source: Source, service: Mapping[str, Any]) -> Response | None:
+def _refusal(request: Request) -> Response | None:
     """Return why a request is not answered: not allowed in, too many, or one of the occasional faults."""
+    source = Source.of(request)
+    service = source.service()
     refused = _unauthorised(request, source, service.get("auth", "oauth2"))
     if refused is not None:
         return refused
@@ -142,21 +139,12 @@ def _wish(described: Mapping[str, Any], since: str | None) -> Wish:
     column = described.get("updated")
     if column is None:
         raise Invalid("this collection does not say when its rows changed: since cannot be used")
-    begin = moment(since)
+    begin = moment(since.replace(" ", "+"))  # a + that was not percent-encoded
 
     def changed(row: Row) -> datetime:
         return moment(str(row[column]))
 
     return Wish(f"since {begin.isoformat()}", lambda row: changed(row) >= begin, changed)
-
-
-def moment(text: str) -> datetime:
-    """Return the moment that an ISO 8601 text names, UTC when it has no zone; raise `Invalid` for any other text."""
-    try:
-        found = datetime.fromisoformat(text.replace(" ", "+"))  # a + that was not percent-encoded
-    except ValueError as error:
-        raise Invalid(f"{text[:40]!r} is no moment; write it as 2025-10-31T06:00:00Z") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _begin(paging: str, parameters: Mapping[str, str], size: int) -> int:

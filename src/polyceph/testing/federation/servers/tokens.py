@@ -17,8 +17,6 @@ from urllib.parse import parse_qs, unquote_plus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-_LONGEST_BODY = 65_536
-
 
 @dataclass(frozen=True)
 class Client:
@@ -41,7 +39,7 @@ class Tokens:
     def issue(self, subject: str, until: float) -> str:
         """Return a token for a subject that is good until a moment."""
         content = f"{subject}:{int(until)}:{secrets.token_hex(6)}"
-        return base64.urlsafe_b64encode(f"{content}:{self._sign(content)}".encode()).decode().rstrip("=")
+        return base64.urlsafe_b64encode(f"{content}:{self.sign(content)}".encode()).decode().rstrip("=")
 
     def refusal(self, token: str, subject: str, now: float) -> str | None:
         """Return why a token is not good for a subject now, None when it is."""
@@ -50,14 +48,15 @@ class Tokens:
         except (binascii.Error, ValueError):
             return "The access token is malformed"
         content, _, signature = text.rpartition(":")
-        if not equal(signature, self._sign(content)):
+        if not equal(signature, self.sign(content)):
             return "The access token is not of this server"
         whose, until, _ = content.rsplit(":", 2)
         if whose != subject:
             return "The access token is for another service"
         return "The access token expired" if now >= int(until) else None
 
-    def _sign(self, content: str) -> str:
+    def sign(self, content: str) -> str:
+        """Return the signature of a text."""
         return hmac.digest(self.key.encode(), content.encode(), "sha256").hex()
 
 
@@ -84,14 +83,9 @@ def bearer(request: Request) -> str | None:
     return value.strip() if scheme.lower() == "bearer" and value.strip() else None
 
 
-async def form(request: Request) -> dict[str, str]:
-    """Return the fields of a posted form; empty when it is no form, or too large to be one."""
+def form(request: Request, body: bytes) -> dict[str, str]:
+    """Return the fields of a posted form; empty when it is no form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST_BODY:
-            return {}
     if kind != "application/x-www-form-urlencoded":
         return {}
     return {name: values[-1] for name, values in parse_qs(body.decode(errors="replace")).items()}

@@ -69,6 +69,8 @@ class Source:
     tokens: Tokens
     rows: Rows
     pace: Pace
+    state: Path
+    """The file in which an API may keep what it knows of the source."""
 
     def service(self) -> Mapping[str, Any]:
         """Return `service.json` as it is on the disk now; empty when there is none."""
@@ -152,7 +154,8 @@ class Web:
         client = Client(name, self._remembered.word(f"{kind} {name}"))
         tokens = Tokens(self._remembered.word("tokens"))
         root = self._systems.root(kind, name)
-        return Source(kind, name, root, f"{self.url}/{name}", client, tokens, self._rows, Pace())
+        state = self._systems.running() / kind / f"{name}.json"
+        return Source(kind, name, root, f"{self.url}/{name}", client, tokens, self._rows, Pace(), state)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -179,6 +182,37 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def guarded(check: Callable[[Request], Response | None], answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """Return an endpoint that answers only when `check` has no refusal."""
+
+    def endpoint(request: Request) -> Response:
+        refused = check(request)
+        return answer(request) if refused is None else refused
+
+    return endpoint
+
+
+async def read_body(request: Request, most: int = 1 << 20) -> bytes:
+    """Return the body of a request; raise `Invalid` when it has more bytes than `most`."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise Invalid(f"the body is larger than {most} bytes")
+    return body
+
+
+async def read_json(request: Request, most: int = 1 << 20) -> dict[str, Any]:
+    """Return the JSON object that was posted; raise `Invalid` when it is none."""
+    try:
+        found = json.loads(await read_body(request, most) or b"{}")
+    except ValueError as error:
+        raise Invalid("the body is no JSON") from error
+    if not isinstance(found, dict):
+        raise Invalid("the body is no JSON object")
+    return found
 
 
 def whole_number(text: str | None, default: int, name: str) -> int:

@@ -1,11 +1,10 @@
 -- Visits by library and year, with the municipality.
 select
-    l.library_id,
-    l.nis_code,
-    year(v.month)::integer as year,
-    sum(v.visits)::bigint as visits,
-    sum(v.loans)::bigint as loans,
-    sum(v.takings_eur)::double as takings_eur
-from {{ ref('visits') }} as v
-join {{ ref('libraries') }} as l using (library_id)
+    library_id,
+    nis_code,
+    year(month)::integer as year,
+    sum(visits)::bigint as visits,
+    sum(loans)::bigint as loans,
+    sum(takings_eur)::double as takings_eur
+from {{ ref('trusted_visits') }}
 group by all

@@ -1,8 +1,9 @@
--- Attendance of the last version of each month's workbook.
+-- Attendance of the last version of each workbook; a reading at the end of a month is about that month.
 select
-    trim(hall_id) as hall_id,
+    trim(facility_id) as facility_id,
     trim(name) as name,
     trim(nis_code) as nis_code,
+    read_on,
     date_trunc('month', read_on)::date as month,
     school_visits,
     club_visits,

@@ -1,5 +1,6 @@
--- Subsidies; the municipality is a merged cell, so only its first line has it: carry it down to the next.
+-- Subsidies; here too the municipality stands once for all lines below it.
 select
+    {{ year_of_origin() }} as year,
     last_value(nullif(trim(municipality), '') ignore nulls) over (partition by _origin order by _row) as municipality,
     trim(club_id) as club_id,
     trim(club) as club,

@@ -8,7 +8,7 @@ with clubs as (
 
 halls as (
     select nis_code, sum(school_visits + club_visits + public_visits) as hall_visits
-    from {{ ref('attendance') }}
+    from {{ ref('known_attendance') }}
     group by nis_code
 )
 

@@ -1,6 +1,8 @@
--- Clubs of the last file, dates and fees made real.
+-- Every export of the register, dates and fees made real. Who answers for a club stays in raw.
 select
+    {{ year_of_origin() }} as year,
     trim(club_id) as club_id,
+    trim(enterprise_number) as enterprise_number,
     trim(name) as name,
     trim(discipline) as discipline,
     trim(nis_code) as nis_code,
