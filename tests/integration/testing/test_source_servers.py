@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ftplib
+import json
 import os
 import shutil
 import signal
@@ -381,6 +382,23 @@ def test_programs_end_with_a_process_that_is_killed_and_the_next_start_waits_for
         assert _are_gone(family[1:], 0.1)
 
 
+def test_it_ends_with_a_reason_when_a_program_ends_by_itself(federation: Federation, systems: Path) -> None:
+    shutil.copytree(federation.folder / "s3", systems / "s3")
+    process = subprocess.Popen(command(systems), stderr=subprocess.PIPE)
+    _wait(systems, process)
+    family = _family(process.pid)
+    family[1].kill()
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 6
+    assert "weed ended with -9" in error.decode()
+    assert _are_gone(family)
+    assert not list(Path("/tmp").glob(f"seaweedfs-*-{_ports(systems)['s3.port.grpc']}.sock"))
+
+
+def _ports(folder: Path) -> dict[str, int]:
+    return json.loads((folder / "running" / "remembered.json").read_text())["ports"]
+
+
 def test_it_ends_with_its_parent(systems: Path) -> None:
     program = f"import subprocess, time; subprocess.Popen({command(systems)!r}); time.sleep(60)"
     parent = subprocess.Popen([sys.executable, "-c", program])
@@ -410,6 +428,7 @@ def test_two_processes_do_not_serve_one_folder(systems: Path) -> None:
         second = subprocess.Popen(command(systems), stderr=subprocess.PIPE)
         with pytest.raises(subprocess.TimeoutExpired):
             second.wait(3)
+        assert Running(systems / "running").read()
         second.kill()
         second.wait()
 

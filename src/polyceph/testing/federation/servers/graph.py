@@ -48,6 +48,8 @@ _TOKEN_SECONDS = 3599
 _PAGE, _MOST = 200, 5_000
 _THROTTLE_EVERY = 20
 _V1 = "/v1.0"
+_ROOT = "root"
+"""The segment that names the top of a drive."""
 _EXPAND = re.compile(r"fields(?:\(\$?select=(?P<columns>[\w,]+)\))?")
 
 
@@ -70,8 +72,8 @@ class Graph:
             f"{site}/lists/{{list}}/items": _list_items,
             drive: self._drive,
             f"{drive}/root": self._item,
-            f"{drive}/root/children": self._children,
-            f"{drive}/root/delta": self._delta,
+            f"{drive}/{_ROOT}/children": self._children,
+            f"{drive}/{_ROOT}/delta": self._delta,
             f"{drive}/root:/{{path:path}}": self._item,
             f"{drive}/items/{{item}}": self._item,
             f"{drive}/items/{{item}}/children": self._children,
@@ -143,13 +145,13 @@ class Graph:
         newest = max(one.number for one in items.values())
         since, until, begin = _delta_state(request, newest)
         if since > newest or until > newest:
-            again = f"{source.url}{_V1}/drives/{drive_id(source)}/root/delta"
+            again = f"{source.url}{_V1}/drives/{drive_id(source)}/{_ROOT}/delta"
             return _error(410, "resyncRequired", "Resync required. Begin again without a token.", {"Location": again})
         kept = [one for one in items.values() if since < one.number <= until and (since or not one.is_deleted)]
         page = sorted(kept, key=lambda one: one.number)[begin : begin + _top(request)]
         end = begin + len(page)
         token = f"{since}-{until}-{end}" if end < len(kept) else f"{until}"
-        link = f"{source.url}{_V1}/drives/{drive_id(source)}/root/delta?{urlencode(_kept(request) | {'token': token}, safe='$')}"
+        link = f"{source.url}{_V1}/drives/{drive_id(source)}/{_ROOT}/delta?{urlencode(_kept(request) | {'token': token}, safe='$')}"
         name = "@odata.nextLink" if end < len(kept) else "@odata.deltaLink"
         return JSONResponse({"value": [as_item(source, one, items) for one in page], name: link})
 
@@ -221,7 +223,7 @@ def _list_items(request: Request) -> Response:
     where = asked.get("$filter", "")
     holds = condition(where, ODATA) if where else None
     # A column of an item is asked for as fields/Column.
-    wish = Wish(where, (lambda row: holds({"fields": row})) if holds else None)
+    wish = Wish(where, (lambda row: holds({**row, "fields": row})) if holds else None)
     found = source.rows.of(source.root / "lists", name).select(wish)
     begin, size, columns = _skip(request), _top(request), _expanded(asked.get("$expand") or asked.get("expand") or "")
     shown = [as_list_item(row, begin + at, changed, columns) for at, row in enumerate(found.page(begin, size), 1)]

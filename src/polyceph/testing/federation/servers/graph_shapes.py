@@ -23,11 +23,12 @@ _DOWNLOAD_SECONDS = 300
 
 def as_list_item(row: Row, number: int, changed: str, columns: list[str] | None) -> dict[str, Any]:
     """Return an item of a list; `columns` None: without fields, empty: with all of them."""
-    identity = str(row.get("id", number))
-    item = {"id": identity, "createdDateTime": changed, "lastModifiedDateTime": row.get("Modified", changed), "eTag": f'"{identity},1"'}
+    identity, modified = str(row.get("id", number)), row.get("Modified", row.get("lastModifiedDateTime", changed))
+    item = {"id": identity, "createdDateTime": changed, "lastModifiedDateTime": modified, "eTag": f'"{identity},1"'}
     if columns is None:
         return item
-    whole: Row = {"id": identity, **row}
+    # The moment of the change is the item's own, and no field, unless the row has it as one.
+    whole: Row = {"id": identity, **{name: found for name, found in row.items() if name != "lastModifiedDateTime"}}
     return item | {"fields": {name: whole.get(name) for name in columns or whole}}
 
 

@@ -43,6 +43,7 @@ class MariaDb:
         self._port = 0
         self._home: Home | None = None
         self._child: Child | None = None
+        self._is_up = False
 
     async def start(self) -> None:
         """Start the server when there is a source for it, and wait until it answers."""
@@ -58,6 +59,7 @@ class MariaDb:
             # Data that another version wrote, or that was damaged: it is only a copy.
             await asyncio.to_thread(home.initialise, self._programs, self._password(ADMIN))
             await self._launch(home, self._programs)
+        self._is_up = True
 
     async def sync(self) -> dict[str, SourceAddress]:
         """Load what changed, and return the addresses."""
@@ -70,6 +72,11 @@ class MariaDb:
         if self._home is not None:
             await asyncio.to_thread(self._load, names, self._home.loaded)
         return {name: self._address(name) for name in names}
+
+    def check(self) -> None:
+        """Raise `Unavailable` when the program has ended by itself."""
+        if self._child is not None and self._is_up:
+            self._child.check()
 
     async def stop(self) -> None:
         """Stop the server."""

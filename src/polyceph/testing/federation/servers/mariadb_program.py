@@ -135,13 +135,16 @@ def _can_enter(account: Account, folder: Path) -> bool:
 
 
 def _elsewhere(wanted: Path, account: Account) -> Path:
-    """Make a folder in an open place for `wanted`, and remove those whose folder of systems is gone."""
+    """Make a folder in an open place for `wanted`, and remove those whose folder of systems is gone or has just lost them."""
     temporary = Path(tempfile.gettempdir())
     parent = temporary if wanted.is_relative_to(temporary) else _ELSEWHERE
     parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     for left in parent.glob(f"{_PREFIX}*"):
         note = left / _NOTE
-        if left.lstat().st_uid == account.uid and note.is_file() and not Path(note.read_text()).exists():
+        if left.lstat().st_uid != account.uid or not note.is_file():
+            continue
+        known = Path(note.read_text())
+        if known == wanted or not known.exists():
             shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     (made / _NOTE).write_text(str(wanted))

@@ -15,7 +15,7 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from polyceph.errors import Conflict
+from polyceph.errors import Conflict, PolycephError
 from polyceph.testing.federation.servers import ckan, explore, graph, odata, rest, soap
 from polyceph.testing.federation.servers.addresses import Remembered, Running, SourceAddress
 from polyceph.testing.federation.servers.ftp import Ftp
@@ -29,7 +29,7 @@ from polyceph.testing.federation.servers.web import Api, Web
 
 _LOCK_SECONDS = 20.0
 """How long a start waits for the programs of a killed one to go away."""
-_PARENT_SECONDS = 0.5
+_WATCH_SECONDS = 0.5
 CONTROL = "-"
 """The first part of the control address: no source is called so."""
 
@@ -57,9 +57,9 @@ class Servers:
         self._receivers = Receivers(systems.received(), self._remembered)
         self._web = Web(systems, self._remembered, _apis())
         self._web.extra |= {TEAMS: self._receivers.teams, NTFY: self._receivers.ntfy, CONTROL: self._control}
+        self._programs = (S3(systems, self._remembered, held=held), MariaDb(systems, self._remembered, held=held))
         self._servers: tuple[Server, ...] = (
-            S3(systems, self._remembered, held=held),
-            MariaDb(systems, self._remembered, held=held),
+            *self._programs,
             Ftp(systems, self._remembered),
             Sftp(systems, self._remembered),
             self._web,
@@ -84,6 +84,11 @@ class Servers:
             found |= self._receivers.addresses(self._web.url)
             self._running.publish(found | {"control": SourceAddress("control", control)})
             return found
+
+    def check(self) -> None:
+        """Raise `Unavailable` when a program that was started has ended by itself."""
+        for program in self._programs:
+            program.check()
 
     async def stop(self) -> None:
         """Take the addresses away and stop all servers."""
@@ -119,43 +124,50 @@ def run(folder: Path, *, parent: int | None = None) -> None:
 
     Raises:
         Conflict: other servers hold the folder.
+        Unavailable: a server program does not start, or has ended by itself.
+        Invalid: what the folder holds does not fit together.
     """
     systems = Systems(folder.resolve())
     running = Running(systems.running())
     running.make()
-    running.addresses.unlink(missing_ok=True)
     held = _lock(running.folder / "lock")
+    running.addresses.unlink(missing_ok=True)
     asyncio.run(_serve(systems, held, parent or os.getppid()))
 
 
 async def _serve(systems: Systems, held: int, parent: int) -> None:
-    ends = asyncio.Event()
+    ends, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ends.set)
+    for number, event in ((signal.SIGTERM, ends), (signal.SIGINT, ends), (signal.SIGHUP, again)):
+        loop.add_signal_handler(number, event.set)
     servers = Servers(systems, held=held)
-    watch = asyncio.create_task(_watch(parent, ends))
+    tasks = [asyncio.create_task(one) for one in (_run(servers, again), _watch(servers, parent), ends.wait())]
     try:
-        await servers.start()
-        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(_synced(servers)))
-        await ends.wait()
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
-        watch.cancel()
+        for task in tasks:
+            task.cancel()
         await servers.stop()
 
 
-async def _synced(servers: Servers) -> None:
-    try:
-        await servers.sync()
-    except Exception as error:  # noqa: BLE001 -- the servers stay up; the log says why the folder was not followed
-        print(f"the folder was not followed: {error}", file=sys.stderr, flush=True)  # noqa: T201
+async def _run(servers: Servers, again: asyncio.Event) -> None:
+    """Start the servers, then follow the folder whenever that is asked for."""
+    await servers.start()
+    while await again.wait():
+        again.clear()
+        try:
+            await servers.sync()
+        except PolycephError as error:  # the servers stay up; the log says why the folder was not followed
+            print(f"the folder was not followed: {error}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-async def _watch(parent: int, ends: asyncio.Event) -> None:
-    """End with the parent: a child that loses it is given to another process."""
-    while os.getppid() == parent:  # noqa: ASYNC110 -- nothing tells of it, it must be asked
-        await asyncio.sleep(_PARENT_SECONDS)
-    ends.set()
+async def _watch(servers: Servers, parent: int) -> None:
+    """Return when the parent is gone: a child that loses it is given to another process. Raise `Unavailable` when a program has ended."""
+    while os.getppid() == parent:  # nothing tells of it, it must be asked
+        servers.check()
+        await asyncio.sleep(_WATCH_SECONDS)
 
 
 def _lock(path: Path) -> int:

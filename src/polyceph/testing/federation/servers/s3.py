@@ -23,8 +23,8 @@ from polyceph.testing.federation.servers.systems import Systems, digest, files
 
 KIND = "s3"
 _READY_SECONDS = 30.0
-_INNER_PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
-_OUTER_PORTS = ("s3.port.grpc", "admin.port", "admin.port.grpc")
+_SERVICES = ("master", "volume", "filer", "admin")
+_INNER_PORTS = ("s3.port.grpc", *(f"{name}.port{way}" for name in _SERVICES for way in ("", ".grpc")))
 _SWITCHES = (
     "-master.telemetry=false",
     "-s3.localSocket=s3.sock",
@@ -38,6 +38,7 @@ _SWITCHES = (
     "-s3.port.lance=0",
 )
 _TOKENS = ("JWT_SIGNING_KEY", "JWT_SIGNING_READ_KEY", "JWT_FILER_SIGNING_KEY", "JWT_FILER_SIGNING_READ_KEY")
+_SOCKETS = Path("/tmp")  # noqa: S108 -- the program's own choice
 _ADMIN = "federation-admin"
 
 
@@ -50,6 +51,7 @@ class S3:
         self._held = held
         self._folder = systems.running() / KIND
         self._port = 0
+        self._inner: dict[str, int] = {}
         self._child: Child | None = None
 
     async def start(self) -> None:
@@ -60,9 +62,13 @@ class S3:
         (self._folder / "data").mkdir(parents=True, exist_ok=True)
         self._port = self._remembered.port("s3.port")
         self._write_identities()
-        ports = [f"-{name}={self._remembered.port(name)}" for name in (*_INNER_PORTS, *_OUTER_PORTS)]
+        self._inner = {name: self._remembered.port(name) for name in _INNER_PORTS}
         command = [str(program), "mini", f"-ip={HOST}", f"-ip.bind={HOST}", f"-dir={self._folder / 'data'}", f"-s3.port={self._port}"]
-        command += [f"-s3.config={self._folder / 'identities.json'}", *ports, *_SWITCHES]
+        command += [
+            f"-s3.config={self._folder / 'identities.json'}",
+            *(f"-{name}={port}" for name, port in self._inner.items()),
+            *_SWITCHES,
+        ]
         environment = {f"WEED_{name}": self._remembered.word(name) for name in _TOKENS}
         environment |= {"PATH": "/usr/bin:/bin", "HOME": str(self._folder), "GOMEMLIMIT": "64MiB", "GOMAXPROCS": "2"}
         self._child = Child(Program(command, self._folder, self._folder / "server.log", environment, self._held))
@@ -78,10 +84,21 @@ class S3:
         await asyncio.to_thread(self._upload, names)
         return {name: self._address(name) for name in names}
 
+    def check(self) -> None:
+        """Raise `Unavailable` when the program has ended by itself."""
+        if self._child is not None:
+            self._child.check()
+
     async def stop(self) -> None:
-        """Stop the program."""
+        """Stop the program, and remove the sockets that it leaves where it always puts them."""
         if self._child is not None:
             await asyncio.to_thread(self._child.stop)
+            await asyncio.to_thread(self._remove_sockets)
+
+    def _remove_sockets(self) -> None:
+        for port in self._inner.values():
+            for left in _SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
 
     def _address(self, name: str) -> SourceAddress:
         own = self._credentials(name)

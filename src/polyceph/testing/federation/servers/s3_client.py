@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import quote, urlsplit
-
-import httpx
 
 from polyceph.errors import Unavailable
 
 _REGION = "us-east-1"
 _SECONDS = 60.0
-_EXISTS = 409
+_OK, _EXISTS = 200, 409
 
 
 @dataclass(frozen=True)
@@ -39,30 +39,41 @@ class Bucket:
 
     def make(self) -> None:
         """Make the bucket; nothing happens when it is there."""
-        self._send("PUT", "", b"", good=(200, _EXISTS))
+        self._send("PUT", "", b"", good=(_OK, _EXISTS))
 
     def put(self, key: str, path: Path) -> None:
         """Upload a file."""
-        self._send("PUT", "/" + quote(key, safe="/~"), path.read_bytes(), good=(200,))
+        self._send("PUT", "/" + quote(key, safe="/~"), path.read_bytes(), good=(_OK,))
 
     def remove(self, key: str) -> None:
         """Remove an object."""
-        self._send("DELETE", "/" + quote(key, safe="/~"), b"", good=(200, 204, 404))
+        self._send("DELETE", "/" + quote(key, safe="/~"), b"", good=(_OK, 204, 404))
 
     def _send(self, method: str, path: str, content: bytes, *, good: tuple[int, ...]) -> None:
-        url = f"{self.endpoint}/{self.name}{path}"
-        response = httpx.request(method, url, content=content, headers=signed(method, url, content, self.credentials), timeout=_SECONDS)
-        if response.status_code not in good:
-            raise Unavailable(f"{method} {path or '/'} on bucket {self.name} was answered {response.status_code}: {response.text[:300]}")
+        try:
+            status, answer = _asked(method, f"{self.endpoint}/{self.name}{path}", content, self.credentials)
+        except (OSError, HTTPException) as error:
+            raise Unavailable(f"the S3 server of bucket {self.name} does not answer: {error}") from error
+        if status not in good:
+            raise Unavailable(
+                f"{method} {path or '/'} on bucket {self.name} was answered {status}", hint=answer[:300].decode(errors="replace")
+            )
 
 
 def answers(endpoint: str, credentials: Credentials) -> bool:
     """Tell whether the server lists its buckets."""
-    url = f"{endpoint}/"
     try:
-        return httpx.get(url, headers=signed("GET", url, b"", credentials), timeout=5.0).status_code == httpx.codes.OK
-    except httpx.TransportError:
+        return _asked("GET", f"{endpoint}/", b"", credentials)[0] == _OK
+    except (OSError, HTTPException):
         return False
+
+
+def _asked(method: str, url: str, content: bytes, credentials: Credentials) -> tuple[int, bytes]:
+    address = urlsplit(url)
+    with closing(HTTPConnection(address.netloc, timeout=_SECONDS)) as connection:
+        connection.request(method, address.path, body=content, headers=signed(method, url, content, credentials))
+        response = connection.getresponse()
+        return response.status, response.read()
 
 
 def signed(method: str, url: str, content: bytes, credentials: Credentials) -> dict[str, str]:
