@@ -89,7 +89,7 @@ def library_list(scenario: Scenario) -> tuple[Library, ...]:
 def _listed(scenario: Scenario, libraries: tuple[Library, ...], truth: Truth) -> Piece:
     """Return the list as old Windows writes it (cp1252); the kind of one library is a code that no list has."""
     random, numbers = scenario.random("culture", "list of libraries"), scenario.numbers("culture", "telephones of libraries")
-    wrong = random.choice([n for n, library in enumerate(libraries) if library.kind == "itinerant"])
+    wrong = random.choice([n for n, library in enumerate(libraries) if library.kind == "local"])
     rows = []
     for n, library in enumerate(libraries):
         opened = date(1960, 1, 1) + timedelta(days=random.randrange(22_000))
@@ -98,12 +98,12 @@ def _listed(scenario: Scenario, libraries: tuple[Library, ...], truth: Truth) ->
         surface = amount(library.size * random.uniform(0.12, 0.3), decimals=1)
         rows.append(
             (
-                *(library.code, name, "itinerante" if n == wrong else library.kind),
+                *(library.code, name, "locale" if n == wrong else library.kind),
                 *(f"Grand-Place {random.randrange(1, 60)}", library.place.postcodes[0], library.place.nis_code),
                 *(surface, day_in_french(opened), f"{first} {last}", telephone(numbers), email(first, last)),
             )
         )
-    planted.unknown_code(truth, (LIBRARIES, "kind"), {"library_id": libraries[wrong].code}, code="itinerante", meant="itinerant")
+    planted.unknown_code(truth, (LIBRARIES, "kind"), {"library_id": libraries[wrong].code}, code="locale", meant="local")
     return Piece(f"{_FOLDER}/bibliotheques.csv", delimited(_HEADER, rows, delimiter=";", encoding="cp1252"))
 
 

@@ -33,11 +33,11 @@ NOT_MARKED = (("education.raw.pupils", "remark"), ("education.raw.pay", "referen
 """What the contracts do not say: free text with names and telephones, an account under another name."""
 PATHS = (
     (
-        ("data_office.raw.municipalities", "name_fr"),
-        ("data_office.bronze.listed_municipalities", "name_fr"),
-        ("data_office.gold.municipalities", "name_fr"),
-        ("education.gold.pupils_by_municipality", "municipality"),
-        ("education.output.pupils_by_municipality", "municipality"),
+        ("data_office.raw.codes", "label_fr"),
+        ("data_office.bronze.listed_codes", "label_fr"),
+        ("data_office.gold.codes", "label_fr"),
+        ("education.gold.schools_by_network", "network_fr"),
+        ("education.output.schools_by_network", "network_fr"),
     ),
     (
         ("education.raw.staff", "hours_per_week"),
@@ -51,6 +51,12 @@ PATHS = (
         ("education.silver.paid_lines", "gross_amount"),
         ("education.gold.staff_cost", "gross_amount_eur"),
         ("education.output.staff_cost", "gross_amount_eur"),
+    ),
+    (
+        ("education.raw.sites", "capacity"),
+        ("education.bronze.sites", "capacity"),
+        ("education.gold.schools_by_network", "capacity"),
+        ("education.output.schools_by_network", "capacity"),
     ),
 )
 

@@ -103,7 +103,7 @@ def _plant(scenario: Scenario, truth: Truth, rows: list[tuple[object, ...]]) -> 
         place = COLUMNS.index(column)
         row = rows[at]
         fact = {"dataset": "education.raw.schools", "column": column, "key": {"school_id": row[0]}, "code": code}
-        truth.add("unknown_code", **fact, list="data_office.gold.codes", meant=str(row[place]).lower())
+        truth.add("unknown_code", **fact, list="data_office.gold.codes", meant=str(row[place]).strip().lower())
         rows[at] = (*row[:place], code, *row[place + 1 :])
 
 

@@ -120,7 +120,7 @@ def _month(scenario: Scenario, month: Month, drop: tuple[Month, frozenset[int]],
     rows: list[Row] = []
     for n, hall in enumerate(halls):
         counts = _counts(numbers, hall, month)
-        share = float(np.clip(20 + sum(counts) / hall.size / 90, 5, 99) * numbers.uniform(0.85, 1.0))
+        share = float(np.clip(10 + sum(counts) / hall.size / 48, 5, 99) * numbers.uniform(0.85, 1.0))
         day = month.last - timedelta(days=int(numbers.integers(3)))
         if month == drop[0] and n not in drop[1]:
             continue

@@ -1,4 +1,4 @@
--- Classes of the accepted returns.
+-- Classes of the accepted returns, of the last version of each workbook.
 select
     trim(class_code) as class_code,
     trim(site_code) as site_code,

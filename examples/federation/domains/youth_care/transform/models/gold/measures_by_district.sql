@@ -4,7 +4,6 @@ select
     m.kind,
     c.label_fr,
     count(*)::integer as measures,
-    count(*) filter (m.ended_on is null)::integer as in_force,
     round(avg(m.days), 1)::double as mean_days
 from {{ ref('measures_in_districts') }} as m
 join {{ source('data_office', 'codes') }} as c on c.list = 'care_measure' and c.code = m.kind
