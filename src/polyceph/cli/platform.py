@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -161,7 +162,8 @@ def run_plan(platform: Any, launcher: Any, plan: Any) -> list[Any]:
                 completed = total if news == "SUCCESS" else display.tasks[tasks[domain]].completed
                 display.update(tasks[domain], description=f"{domain}: {news}", total=total, completed=completed)
 
-        outcomes = runs.execute(recorded, plan, tags={}, heard=heard)
+        most = platform.settings.limits.runs_at_once or (os.cpu_count() or 1) + 1
+        outcomes = runs.execute(recorded, plan, tags={}, heard=heard, most=most)
     platform.record_snapshots()
     platform.record_readings()
     return outcomes

@@ -76,9 +76,9 @@ def _chosen(federation: Federation, text: str) -> tuple[str, tuple[DatasetId, ..
 
 
 def execute(
-    launcher: RunLauncher, what: Plan, *, tags: Mapping[str, str], heard: Heard, patience_s: float = _PATIENCE_S
+    launcher: RunLauncher, what: Plan, *, tags: Mapping[str, str], heard: Heard, patience_s: float = _PATIENCE_S, most: int = 64
 ) -> list[RunOutcome]:
-    """Run the plan, domains side by side where they may, and return every outcome.
+    """Run the plan, at most so many domains side by side, and return every outcome.
 
     A domain whose run cannot start or fails does not stop the others; those that consume from it are skipped and say so.
     A run about which nobody answers for `patience_s` ends as UNKNOWN: it goes on, and what is known of the others is returned.
@@ -86,8 +86,8 @@ def execute(
     """
     state = _Progress(set(what.datasets))
     while state.waiting or state.running:
-        for domain in sorted(state.waiting):
-            if what.after[domain] <= state.done.keys():
+        for domain in sorted(state.waiting, key=lambda name: (-_awaited(what, name), name)):
+            if what.after[domain] <= state.done.keys() and len(state.running) < most:
                 state.waiting.discard(domain)
                 _start(launcher, domain, what, state, tags=tags, heard=heard)
         for domain in list(state.running):
@@ -100,6 +100,11 @@ def execute(
                 _tell_progress(launcher, domain, state, heard)
         time.sleep(_POLL_S if state.running else 0)
     return list(state.done.values())
+
+
+def _awaited(what: Plan, domain: str) -> int:
+    """Return how many domains wait for this one: it begins before others."""
+    return sum(domain in others for others in what.after.values())
 
 
 def _outcome(launcher: RunLauncher, domain: str, state: _Progress, patience_s: float) -> RunOutcome | None:

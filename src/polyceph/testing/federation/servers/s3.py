@@ -1,5 +1,7 @@
 """A real S3 server for the folders `s3/<source>`: SeaweedFS, one process, with an identity of its own for each source.
 
+`weed server` and not `weed mini`, which is as small and keeps a fifth of a core busy while nobody asks it for anything.
+
 A source reads and lists its own bucket and nothing else; nobody is let in without a signature, and the inner services (master,
 volume, filer) want signed tokens too. Documentation followed: the wiki of SeaweedFS on S3 credentials and on security settings.
 What changed on the disk is uploaded at the start and at each sync.
@@ -23,15 +25,15 @@ from polyceph.testing.federation.servers.systems import Systems, digest, files
 
 KIND = "s3"
 _READY_SECONDS = 30.0
-_SERVICES = ("master", "volume", "filer", "admin")
+_SERVICES = ("master", "volume", "filer")
 _INNER_PORTS = ("s3.port.grpc", *(f"{name}.port{way}" for name in _SERVICES for way in ("", ".grpc")))
 _SWITCHES = (
     "-master.telemetry=false",
+    "-volume.max=0",
     "-s3.localSocket=s3.sock",
     "-filer.localSocket=filer.sock",
     "-master.volumeSizeLimitMB=64",
     "-webdav=false",
-    "-admin.ui=false",
     "-s3.iam=false",
     "-s3.autoCreateBucket=false",
     "-s3.port.iceberg=0",
@@ -63,14 +65,22 @@ class S3:
         self._port = self._remembered.port("s3.port")
         self._write_identities()
         self._inner = {name: self._remembered.port(name) for name in _INNER_PORTS}
-        command = [str(program), "mini", f"-ip={HOST}", f"-ip.bind={HOST}", f"-dir={self._folder / 'data'}", f"-s3.port={self._port}"]
+        command = [
+            str(program),
+            "server",
+            "-s3",
+            f"-ip={HOST}",
+            f"-ip.bind={HOST}",
+            f"-dir={self._folder / 'data'}",
+            f"-s3.port={self._port}",
+        ]
         command += [
             f"-s3.config={self._folder / 'identities.json'}",
             *(f"-{name}={port}" for name, port in self._inner.items()),
             *_SWITCHES,
         ]
         environment = {f"WEED_{name}": self._remembered.word(name) for name in _TOKENS}
-        environment |= {"PATH": "/usr/bin:/bin", "HOME": str(self._folder), "GOMEMLIMIT": "64MiB", "GOMAXPROCS": "2"}
+        environment |= {"PATH": "/usr/bin:/bin", "HOME": str(self._folder), "GOMAXPROCS": "2"}
         self._child = Child(Program(command, self._folder, self._folder / "server.log", environment, self._held))
         await asyncio.to_thread(self._wait)
 
