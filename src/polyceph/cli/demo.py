@@ -80,5 +80,7 @@ def _show(result: Any, outcomes: list[Any]) -> None:
     render.line(f"checks: {checks}; {result.events} events in the journal")
     render.line(f"pipelines {result.seconds} s after {result.start_seconds} s of start; at most {result.peak_mb} MiB of memory")
     render.line(f"Dagster: {result.address} (this machine only)")
+    for domain, reason in result.excused.items():
+        render.line(f"{domain} is stopped by what was planted: {reason}")
     for problem in result.wrong:
         render.line(f"WRONG: {problem}")

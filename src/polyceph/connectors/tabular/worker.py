@@ -142,6 +142,4 @@ def _member(archive: zipfile.ZipFile, dataset: FilesDataset) -> str:
 
 
 if __name__ == "__main__":
-    # Where pandas is installed, pyarrow imports it at the first conversion: a quarter of a second in each of these processes, for nothing.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyceph.bootstrap.platform import Platform
+from polyceph.core.model.dataset import Zone
 from polyceph.core.ports import CheckOutcome
+from polyceph.orchestrate.demo.place import SYSTEMS
 from polyceph.testing.federation.truth import Truth
 
 NOT_BUILT = "not built yet"
@@ -28,17 +30,48 @@ class Finding:
     unplanted: int
     by: str
     """What found them, or that nothing looks for them yet."""
+    is_promised: bool = True
+    """Whether every planted one must be found."""
+
+    @property
+    def is_broken(self) -> bool:
+        """Tell whether something was found that nobody planted, or less than is promised."""
+        return bool(self.unplanted) or (self.is_promised and self.found is not None and self.found < self.planted)
 
 
 def compare(platform: Platform, truth: Truth, checks: Sequence[CheckOutcome]) -> tuple[Finding, ...]:
     """Return one line for each kind of planted fact."""
     failing = _failing_rows(platform, checks)
     return (
+        *_cells(platform, truth),
         *_quality(truth, failing),
+        _drift(truth, checks),
         _accountable(platform, truth),
         *_personal(platform, truth),
         *(Finding(kind, len(truth.of(kind)), None, 0, NOT_BUILT) for kind in ("person", "series", "lineage", "small_cell")),
     )
+
+
+def _cells(platform: Platform, truth: Truth) -> Iterator[Finding]:
+    """Compare cells that the reader of workbooks refuses with those that were made wrong, in workbooks that wait for acceptance."""
+    from polyceph.orchestrate.demo.workbooks import DATASET, compare_cells, inspect_inbox  # DuckDB and Arrow
+
+    if DATASET.domain not in platform.federation.domains:
+        return
+    systems = platform.settings.federation.resolve() / SYSTEMS
+    compared = compare_cells(truth, inspect_inbox(platform.federation, platform.settings, systems))
+    seen = [one for one in compared.faults if one.found]
+    planted, found = sum(one.planted for one in seen), sum(one.found for one in seen)
+    yield Finding(f"wrong cell ({len(seen)} kinds)", planted, found, len(compared.unplanted), "reader of workbooks", is_promised=False)
+    others = [one for one in compared.faults if not one.found]
+    yield Finding(f"wrong cell ({len(others)} kinds: codes, sums, ranges)", sum(one.planted for one in others), None, 0, NOT_BUILT)
+
+
+def _drift(truth: Truth, checks: Sequence[CheckOutcome]) -> Finding:
+    """Compare raw datasets whose load was refused with those whose source has changed its form."""
+    refused = {str(check.dataset) for check in checks if check.dataset.zone is Zone.RAW and not check.passed}
+    drifted = {entry["dataset"] for entry in truth.of("drift")}
+    return Finding("change of a source's form", len(drifted), len(drifted & refused), len(refused - drifted), "loads", is_promised=False)
 
 
 def _quality(truth: Truth, failing: Mapping[Column, int]) -> Iterator[Finding]:
@@ -52,7 +85,7 @@ def _quality(truth: Truth, failing: Mapping[Column, int]) -> Iterator[Finding]:
         extra = sum(max(0, failing.get(column, 0) - count) for column, count in columns.items())
         yield Finding(fault.replace("_", " "), columns.total(), found, extra, "checks of the datasets")
     others = sum(rows for column, rows in failing.items() if column not in claimed)
-    yield Finding("nothing: rows that checks refuse where none was planted", 0, 0, others, "checks of the datasets")
+    yield Finding("refused rows where none was planted", 0, 0, others, "checks of the datasets")
     for fault in ("late_file", "volume_drop"):
         yield Finding(fault.replace("_", " "), truth.faults("quality").get(fault, 0), None, 0, NOT_BUILT)
 
