@@ -124,9 +124,7 @@ def planted() -> str:
 
     out = ["# Planted truth", ""]
     out += [f"`{FILE}` beside the generated systems says what was planted in them. polyceph never reads it; `polyceph demo` and the tests"]
-    out += [
-        "compare with it what was found. It is one JSON object: `version`, `seed`, `scale`, `month`, and under `planted` a list for each kind."
-    ]
+    out += ["compare with it what was found. It is one JSON object: `version`, `seed`, `scale`, `month`, and `planted`: a list a kind."]
     out += ["The month, the counts and how to play time on: [the synthetic federation](../explanation/synthetic-federation.md).", ""]
     for kind in KINDS:
         rows = [(f"`{name}`", _cell(said), "" if name in kind.optional else "required") for name, said in kind.fields.items()]
