@@ -1,6 +1,6 @@
-"""spine.demo: the demo's own time and memory, from nothing: pipelines against the promised 120 s, all processes against 3 GiB.
+"""spine.demo: the demo's own time and memory, from nothing: start and pipelines against the promised 240 s, all processes against 3 GiB.
 
-The start (PostgreSQL, sources, lakes, code locations) is reported beside it; installing is not part of it.
+Installing is not part of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import finish, progress
 
-PROMISED_S, PROMISED_MB = 120.0, 3072
+PROMISED_S, PROMISED_MB = 240.0, 3072
 
 
 def main() -> None:
@@ -31,9 +31,9 @@ def main() -> None:
     result = json.loads(done.stdout)
     if result["wrong"] or result["peak_mb"] > PROMISED_MB:
         raise SystemExit(f"the demo is not as promised: {result['wrong']} {result['peak_mb']} MiB")
-    more = {name: result[name] for name in ("start_seconds", "peak_mb", "datasets", "rows_by_zone", "checks")}
-    medians = {"pipelines": result["seconds"], "promised": PROMISED_S}
-    finish("spine.demo", medians, ours="pipelines", limit="promised", allowed_ratio=1.0, more=more)
+    more = {name: result[name] for name in ("start_seconds", "seconds", "peak_mb", "datasets", "rows_by_zone", "checks")}
+    medians = {"demo": round(result["start_seconds"] + result["seconds"], 1), "promised": PROMISED_S}
+    finish("spine.demo", medians, ours="demo", limit="promised", allowed_ratio=1.0, more=more)
 
 
 if __name__ == "__main__":
