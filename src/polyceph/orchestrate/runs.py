@@ -18,6 +18,8 @@ from polyceph.errors import Invalid, NotFound, PolycephError, Unavailable
 from polyceph.logs import log
 
 _POLL_S = 0.5
+_TOLD_S = 4.0
+"""Between two looks at how far a run is: the webserver works a tenth of a second on each, which the runs themselves then lack."""
 _PATIENCE_S = 120.0
 """How long nobody may answer before a run is left to itself: a webserver that is restarted needs half a minute."""
 SKIPPED = "SKIPPED"
@@ -39,6 +41,7 @@ class _Progress:
     running: dict[str, str] = field(default_factory=dict)
     done: dict[str, RunOutcome] = field(default_factory=dict)
     silent_since: dict[str, float] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
 
 
 def plan(federation: Federation, wanted: tuple[str, ...]) -> Plan:
@@ -122,6 +125,10 @@ def _outcome(launcher: RunLauncher, domain: str, state: _Progress, patience_s: f
 
 
 def _tell_progress(launcher: RunLauncher, domain: str, state: _Progress, heard: Heard) -> None:
+    now = time.monotonic()
+    if now - state.told.get(domain, 0.0) < _TOLD_S:
+        return
+    state.told[domain] = now
     with suppress(PolycephError):  # a bar that stands still does no harm
         heard(domain, "{}/{}".format(*launcher.progress(state.running[domain])))
 
