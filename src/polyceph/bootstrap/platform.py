@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -43,9 +42,6 @@ from polyceph.store.queries import PostgresQueries
 from polyceph.store.secrets import domain_environment, role_passwords
 from polyceph.store.server import Server, StoreAddresses, domain_role, joined_server, known_addresses, provision, running_server
 from polyceph.store.unit_of_work import PostgresUnitOfWork
-
-_LAKES_AT_ONCE = 4
-"""Making a lake is mostly waiting for the catalogue's answers."""
 
 
 @dataclass(eq=False)
@@ -91,14 +87,10 @@ class Platform:
         """Make every domain's lake and let each domain read exactly what it declares to consume, or declared when it is left out."""
         extensions = install_extensions(self.settings.state() / "extensions")
         admin = self.server.admin.at(self.addresses.databases.lake)
-
-        def provision_one(name: str) -> None:
+        for name in sorted(self.federation.domains.keys() | self.kept.keys()):
             consumers = {domain_role(other): wanted for other, wanted in self._consumers_of(name).items()}
             lake = lake_address(self.settings, self.federation, name, self.addresses.lake(name))
             provision_lake(admin, lake, consumers, extensions=extensions)
-
-        with ThreadPoolExecutor(_LAKES_AT_ONCE) as pool:
-            list(pool.map(provision_one, sorted(self.federation.domains.keys() | self.kept.keys())))
 
     def _consumers_of(self, name: str) -> dict[str, list[DatasetId]]:
         consumed = {**self.kept, **{one.name: one.consumes for one in self.federation.domains.values()}}

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -32,6 +33,7 @@ from polyceph.settings import Settings
 
 _READY_S = 180.0
 Heard = Callable[[str], None]
+Prepare = Callable[[Platform, Supervisor], None]
 WEBSERVER, DAEMON = "webserver", "daemon"
 
 
@@ -61,7 +63,7 @@ class Running:
                 log.warning("not recorded yet: %s", error.message)
 
 
-def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform, Supervisor], None] | None = None) -> Running:
+def start(settings: Settings, *, heard: Heard, prepare: Prepare | None = None) -> Running:
     """Start everything that the federation needs on this machine; `heard` is told each step.
 
     `prepare` is called once PostgreSQL is up and before anything reads a source; it may start services of its own.
@@ -78,11 +80,7 @@ def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform, Supe
     try:
         heard("PostgreSQL")
         platform = open_platform(settings)
-        if prepare is not None:
-            heard("sources")
-            prepare(platform, supervisor)
-        heard("lakes")
-        platform.provision_lakes()
+        _make_lakes(platform, supervisor, prepare, heard=heard)
         left_out = dict(platform.left_out)
         address = _start_services(platform, supervisor, left_out, heard=heard)
         heard("code locations")
@@ -94,6 +92,17 @@ def start(settings: Settings, *, heard: Heard, prepare: Callable[[Platform, Supe
         _stop(settings, supervisor, platform, held)
         raise
     return running
+
+
+def _make_lakes(platform: Platform, supervisor: Supervisor, prepare: Prepare | None, *, heard: Heard) -> None:
+    """Make the lakes; what `prepare` has to do is done meanwhile."""
+    heard("lakes" if prepare is None else "lakes and sources")
+    with ThreadPoolExecutor(1) as beside:
+        # Not the other way round: a service ends with the thread that started it.
+        made = beside.submit(platform.provision_lakes)
+        if prepare is not None:
+            prepare(platform, supervisor)
+        made.result()
 
 
 def _hold(settings: Settings) -> IO[str]:
