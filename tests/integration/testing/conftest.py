@@ -128,7 +128,7 @@ def _rest(folder: Path) -> None:
         "youth_care_hotline": {"auth": "basic", "paging": "offset"},
         "culture_museums": {"auth": "api_key", "paging": "cursor"},
         "higher_education_research": {"auth": "none", "paging": "link"},
-        "sport_short": {"token_seconds": 1},
+        "sport_short": {"token_seconds": 4},
         "sport_slow": {"auth": "none", "rate_per_second": 2},
         "sport_faulty": {"auth": "none", "fault_every": 3},
     }.items():

@@ -30,6 +30,7 @@ _INNER_PORTS = ("s3.port.grpc", *(f"{name}.port{way}" for name in _SERVICES for 
 _SWITCHES = (
     "-master.telemetry=false",
     "-volume.max=0",
+    "-volume.preStopSeconds=0",
     "-s3.localSocket=s3.sock",
     "-filer.localSocket=filer.sock",
     "-master.volumeSizeLimitMB=64",
