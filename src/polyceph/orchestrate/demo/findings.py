@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +39,12 @@ class Finding:
         return bool(self.unplanted) or (self.is_promised and self.found is not None and self.found < self.planted)
 
 
-def compare(platform: Platform, truth: Truth, checks: Sequence[CheckOutcome]) -> tuple[Finding, ...]:
-    """Return one line for each kind of planted fact."""
+def compare(platform: Platform, truth: Truth, checks: Sequence[CheckOutcome], stopped: Collection[str]) -> tuple[Finding, ...]:
+    """Return one line for each kind of planted fact; `stopped` are domains that something planted stops: their checks do not run."""
     failing = _failing_rows(platform, checks)
     return (
         *_cells(platform, truth),
-        *_quality(truth, failing),
+        *_quality(truth, failing, stopped),
         _drift(truth, checks),
         _accountable(platform, truth),
         *_personal(platform, truth),
@@ -74,7 +74,7 @@ def _drift(truth: Truth, checks: Sequence[CheckOutcome]) -> Finding:
     return Finding("change of a source's form", len(drifted), len(drifted & refused), len(refused - drifted), "loads", is_promised=False)
 
 
-def _quality(truth: Truth, failing: Mapping[Column, int]) -> Iterator[Finding]:
+def _quality(truth: Truth, failing: Mapping[Column, int], stopped: Collection[str]) -> Iterator[Finding]:
     """Compare rows that checks of one column refuse with rows planted there."""
     planted = {fault: Counter(map(_column, (e for e in truth.of("quality") if e["fault"] == fault))) for fault in _BY_CHECKS}
     planted["unknown code"] = Counter(map(_column, truth.of("unknown_code")))
@@ -83,7 +83,8 @@ def _quality(truth: Truth, failing: Mapping[Column, int]) -> Iterator[Finding]:
         claimed |= columns.keys()
         found = sum(min(count, failing.get(column, 0)) for column, count in columns.items())
         extra = sum(max(0, failing.get(column, 0) - count) for column, count in columns.items())
-        yield Finding(fault.replace("_", " "), columns.total(), found, extra, "checks of the datasets")
+        runs = not any(domain in stopped for domain, _, _ in columns)
+        yield Finding(fault.replace("_", " "), columns.total(), found, extra, "checks of the datasets", is_promised=runs)
     others = sum(rows for column, rows in failing.items() if column not in claimed)
     yield Finding("refused rows where none was planted", 0, 0, others, "checks of the datasets")
     for fault in ("late_file", "volume_drop"):

@@ -50,8 +50,8 @@ def measured(running: Running, outcomes: Sequence[RunOutcome], truth: Truth, *, 
     ended = time.monotonic()
     platform = running.platform
     checks = [check for one in outcomes if one.run for check in running.launcher.checks(one.run)]
-    findings = compare(platform, truth, checks)
     excused = _excused(running, outcomes, truth, checks)
+    findings = compare(platform, truth, checks, excused)
     datasets = [d for domain in platform.federation.domains.values() for d in domain.datasets]
     rows, wrong = _rows(platform, datasets, excused)
     outputs = _outputs(platform, datasets, excused, wrong)
