@@ -143,7 +143,7 @@ class LimitSettings(BaseModel):
     duckdb_memory_mb: int = Field(default=1024, ge=128)
     duckdb_threads: int = Field(default=2, ge=1)
     runs_at_once: int = Field(
-        default=0, ge=0, description="domains that polyceph run works on side by side; 0 means one more than there are processors"
+        default=0, ge=0, description="domains that polyceph run works on side by side; 0 means as many as there are processors, at least 2"
     )
     load_seconds: int = Field(default=90, ge=1, description="time a domain's code may take to load before its process is ended")
     orphan_grace_hours: int = Field(default=24, ge=1, description="age at which files of killed loads are removed")

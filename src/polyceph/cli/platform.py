@@ -162,7 +162,7 @@ def run_plan(platform: Any, launcher: Any, plan: Any) -> list[Any]:
                 completed = total if news == "SUCCESS" else display.tasks[tasks[domain]].completed
                 display.update(tasks[domain], description=f"{domain}: {news}", total=total, completed=completed)
 
-        most = platform.settings.limits.runs_at_once or (os.cpu_count() or 1) + 1
+        most = platform.settings.limits.runs_at_once or max(2, os.cpu_count() or 1)
         outcomes = runs.execute(recorded, plan, tags={}, heard=heard, most=most)
     platform.record_snapshots()
     platform.record_readings()
