@@ -155,7 +155,7 @@ def _sorted_out(load: _Load, plans: list[ColumnPlan], folder: Path) -> str:
     taken, tolerance = _table_of(folder), load.delivery.tolerance
     if tolerance != NO_REJECTS:
         before = rejects.collect(load.connection, load.delivery.rejects)
-        rejected, total = rejects.sort_out(load.connection, str(folder / "data.parquet"), plans, load.contract)
+        rejected, total = rejects.sort_out(load.connection, str(folder / "data.parquet"), plans, load.contract, load.delivery.mode)
         if tolerance.allows(before + rejected, before + total):
             return rejects.remaining(str(folder / "data.parquet"))
     problems = broken_types(load.connection, taken, plans, load.contract)

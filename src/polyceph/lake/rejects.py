@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import duckdb
 
 from polyceph.core.model.contract import Contract
-from polyceph.core.source_ports import ArrowStream
+from polyceph.core.source_ports import ArrowStream, LoadMode
 from polyceph.lake.changes import REMOVED
 from polyceph.lake.check import is_required, key_expression, unique_keys
 from polyceph.lake.engine import literal, quote
@@ -31,13 +31,17 @@ def collect(connection: duckdb.DuckDBPyConnection, delivered: ArrowStream | None
     return _count(connection, f'SELECT count(DISTINCT "row") FROM {_TABLE}')
 
 
-def sort_out(connection: duckdb.DuckDBPyConnection, file: str, plans: Sequence[ColumnPlan], contract: Contract) -> tuple[int, int]:
+def sort_out(
+    connection: duckdb.DuckDBPyConnection, file: str, plans: Sequence[ColumnPlan], contract: Contract, mode: LoadMode
+) -> tuple[int, int]:
     """Add the rows of a staged Parquet file that cannot be loaded; return how many there are, and how many rows in all.
 
-    A row cannot be loaded when a value cannot become its promised type, a required one is missing, or its key came before.
+    A row cannot be loaded when a value cannot become its promised type, a required one is missing, or its key came before; a list
+    of changes may tell several of one key.
     """
     rows = f"read_parquet({literal(file)}, {_NUMBER} => true)"
-    for select in (*_broken(rows, plans), *_missing(rows, contract), *_repeated(rows, contract)):
+    repeated = () if mode is LoadMode.MERGE else _repeated(rows, contract)
+    for select in (*_broken(rows, plans), *_missing(rows, contract), *repeated):
         connection.execute(f"INSERT INTO {_TABLE} {select}")
     rejected = _count(connection, f"SELECT count(DISTINCT {_NUMBER}) FROM {_TABLE}")
     return rejected, _count(connection, f"SELECT count(*) FROM {rows}")

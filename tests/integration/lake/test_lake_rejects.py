@@ -95,6 +95,16 @@ def test_a_row_that_is_set_aside_does_not_count_as_gone(lake: DomainLake, contra
     assert lake.query(f"SELECT number, _change FROM meuse.raw.{promise.dataset.name} WHERE _load = 'k2'").to_pylist() == []
 
 
+def test_of_several_changes_of_a_key_the_last_counts_where_rows_may_be_set_aside(
+    lake: DomainLake, contract: Build, commit: LakeCommit
+) -> None:
+    promise = contract(*COLUMNS)
+    changes = {"number": ["1", "1", "2"], "day": ["2025-01-01", "2025-01-02", "soon"], "amount": ["1", "2", "3"], "_row": [1, 2, 3]}
+    report = lake.load(Delivery("k", pa.table(changes), mode=LoadMode.MERGE, tolerance=Tolerance(rows=1)), promise, commit)
+    assert (report.rows, report.rejected) == (1, 1)
+    assert [str(row["day"]) for row in lake.query(f"SELECT day FROM meuse.raw.{promise.dataset.name}").to_pylist()] == ["2025-01-02"]
+
+
 @pytest.mark.parametrize(
     ("text", "rejected", "total", "allowed"), [(2, 2, 9, True), (2, 3, 9, False), ("10%", 1, 10, True), ("10%", 1, 9, False)]
 )

@@ -133,15 +133,9 @@ def _personal(platform: Platform, truth: Truth) -> Iterator[Finding]:
         for column in contract.columns
         if column.personal_data != "none"
     }
-    entries = [e for e in truth.of("personal_data") if e["dataset"] in {name for name, _ in _all_columns(platform)}]
+    declared = {str(dataset) for domain in platform.federation.domains.values() for dataset in domain.contracts}
+    entries = [e for e in truth.of("personal_data") if e["dataset"] in declared]
     known = {(e["dataset"], e["column"]) for e in entries if e["marked"]}
     raw = {one for one in marked if one[0].split(".")[1] == "raw"}
     yield Finding("personal column, marked", len(known), len(known & marked), len(raw - known), "contracts")
     yield Finding("personal column, not marked", sum(not e["marked"] for e in entries), None, 0, NOT_BUILT)
-
-
-def _all_columns(platform: Platform) -> Iterator[tuple[str, str]]:
-    for domain in platform.federation.domains.values():
-        for contract in domain.contracts.values():
-            for column in contract.columns:
-                yield str(contract.dataset), column.name

@@ -81,10 +81,14 @@ def _excused(running: Running, outcomes: Sequence[RunOutcome], truth: Truth, che
     """Return the domains that are stopped by what was planted, and by what: a source of another form, or a person who left."""
     drifted = {entry["dataset"] for entry in truth.of("drift")}
     found = {c.dataset.domain: f"{c.dataset} changed its form" for c in checks if str(c.dataset) in drifted and not c.passed}
-    gone = {role["domain"]: f"{entry['person']} left" for entry in truth.of("move") for role in entry["roles"]}
-    found |= {domain: gone[domain] for domain in running.left_out if domain in gone and gone[domain].split()[0] in running.left_out[domain]}
-    skipped = {o.domain: str(o.error) for o in outcomes if o.status == SKIPPED and any(name in str(o.error) for name in found)}
-    return skipped | found
+    gone = [(role["domain"], entry["person"]) for entry in truth.of("move") for role in entry["roles"]]
+    found |= {domain: f"{person} left" for domain, person in gone if person in running.left_out.get(domain, "")}
+    domains = running.platform.federation.domains
+    for one in outcomes:  # in the order in which they ended: those that others wait for come first
+        stopped = found.keys() & {consumed.domain for consumed in domains[one.domain].consumes}
+        if one.status == SKIPPED and stopped:
+            found[one.domain] = f"it waits for {', '.join(sorted(stopped))}"
+    return found
 
 
 def _rows(platform: Platform, datasets: Sequence[DatasetId], excused: Mapping[str, str]) -> tuple[dict[DatasetId, int], list[str]]:
