@@ -141,11 +141,61 @@ class Demand:
     """The run that asks, the same when it is tried again: the key of a source that has no other (a whole table, a query)."""
 
 
+@dataclass(frozen=True)
+class SourceTable:
+    """Something of a source that could become a dataset: a table, a file, an entity set, a resource.
+
+    `options` are the connector's options of a dataset that reads it, as an `Ingest` entry writes them.
+    """
+
+    name: str
+    options: Mapping[str, object]
+    description: str = ""
+    rows: int | None = None
+    """As the source tells it without counting; None when it does not."""
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column as its source describes it. `source_type` is the source's own word; without a logical type the values have to tell."""
+
+    name: str
+    source_type: str
+    logical_type: str | None = None
+    physical_type: str | None = None
+    """As a contract writes it: `decimal(10,2)`, `timestamptz`."""
+    required: bool = False
+    primary_key: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first rows of something, and its columns; each column of `rows` stands there under its name, as a text where it has no type."""
+
+    columns: tuple[SourceColumn, ...]
+    rows: ArrowStream
+    notes: tuple[Note, ...] = ()
+    description: str = ""
+
+
 class Connector(Protocol):
     """Reads one kind of source. Built by its class from validated options; used in one process."""
 
     def deliveries(self, demand: Demand) -> Iterator[Delivery]:
         """Yield what is new for the demand, oldest first; nothing when nothing is new."""
+        ...
+
+
+class Explorer(Connector, Protocol):
+    """A connector that can be looked into before there is a contract; every connector of polyceph's own is one."""
+
+    def tables(self) -> Iterator[SourceTable]:
+        """Yield what the source offers, so that `polyceph connector test` shows it; raises like `deliveries`."""
+        ...
+
+    def sample(self, options: Mapping[str, object], *, rows: int, workspace: Path) -> Sample:
+        """Return the first rows of what a dataset's options name, without a contract; raises like `deliveries`."""
         ...
 
 
