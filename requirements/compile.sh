@@ -6,5 +6,5 @@ cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/.uv/bin:$PATH"
 lock() { uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11 "$@"; }
 lock requirements/bootstrap.in -o requirements/bootstrap.txt
-lock --extra s3 --extra azure --extra sftp --extra demo --group build pyproject.toml -o requirements/platform.txt
+lock --extra s3 --extra azure --extra sftp --extra mysql --extra soap --extra demo --group build pyproject.toml -o requirements/platform.txt
 lock --all-extras --group build --group test --group check --group bench pyproject.toml -c requirements/platform.txt -o requirements/dev.txt

@@ -1,0 +1,95 @@
+"""Where a connector may go: declared hosts only, checked by name before each request and by address when the name is resolved.
+
+A redirect is a request like any other. A name that answers with an address of this machine, of the link (where clouds keep their
+metadata) or of nobody is refused, so that a foreign DNS server cannot turn a declared host into a door to the inside.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from polyceph.sdk import Denied
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Egress:
+    """The hosts that one source may reach."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.hosts = frozenset(host.casefold().rstrip(".") for host in hosts)
+
+    def check(self, url: str) -> None:
+        """Raise `Denied` unless the address is of HTTP on a declared host."""
+        parts = urlsplit(url)
+        host = (parts.hostname or "").casefold().rstrip(".")
+        if parts.scheme not in ("http", "https") or host not in self.hosts:
+            known = ", ".join(sorted(self.hosts))
+            raise Denied(f"the source sends to {host or 'nowhere'}, which is not declared", hint=f"declared are {known}; see hosts")
+
+    def resolve(self, host: str, port: int) -> list[str]:
+        """Return the addresses of a host, resolved once; raise `Denied` when one of them is none that a source may have."""
+        found = dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        for text in found:
+            if not self._may_be(ipaddress.ip_address(text.split("%")[0]), host):
+                raise Denied(f"{host} answers with an address of this machine or of its network's own services", hint="check its DNS entry")
+        return list(found)
+
+    def _may_be(self, address: Address, host: str) -> bool:
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        if address.is_loopback:  # only who writes this machine's own address means it
+            return host in ("localhost", "127.0.0.1", "::1") and host in self.hosts
+        return not (address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved)
+
+
+class CheckedBackend(httpcore.NetworkBackend):
+    """Connects to the very address that was checked: a name that answers otherwise the second time gains nothing."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None, socket_options: Any = None
+    ) -> httpcore.NetworkStream:
+        """Resolve, check, connect to the first address that answers."""
+        try:
+            addresses = self._egress.resolve(host, port)
+        except OSError as error:
+            raise httpcore.ConnectError(f"{host} is not known") from error
+        last: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                return self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+        raise last
+
+    def connect_unix_socket(
+        self,
+        path: str,  # noqa: ARG002  httpcore's signature
+        timeout: float | None = None,  # noqa: ARG002
+        socket_options: Any = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        """Refuse: no source listens there."""
+        raise httpcore.ConnectError("sources are not reached over sockets")
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, between two attempts of httpcore itself."""
+        self._inner.sleep(seconds)
+
+
+def transport(egress: Egress, *, verify: Any) -> httpx.HTTPTransport:
+    """Return httpx's transport whose connections are checked."""
+    made = httpx.HTTPTransport(verify=verify, trust_env=False)
+    # httpx has no parameter for a network backend; its pool is rebuilt with the one that checks.
+    made._pool = httpcore.ConnectionPool(ssl_context=verify, network_backend=CheckedBackend(egress), keepalive_expiry=5.0)  # noqa: SLF001
+    return made
