@@ -87,6 +87,8 @@ def test_commands_on_files_alone_leave_no_event_for_there_is_no_journal_yet(walk
         ("connector", "list"),
         ("connector", "show", "files"),
         ("domain", "install", "culture"),
+        ("connector", "test", "culture/deliveries"),
+        ("source", "add", "culture/deliveries", "--table", "visits.csv", "--as", "visits_again", "--dry-run"),
         ("status",),
     ):
         words = [word for word in arguments if not word.startswith("-")]
@@ -177,6 +179,8 @@ def test_sealing_and_witnessing_leave_no_event_for_they_change_nothing_that_happ
         (("dossier", "culture.gold.nothing", "--from", "2026-01-01", "--to", "2100-01-01"), 3),
         (("up",), 5),
         (("connector", "show", "nothing"), 3),
+        (("connector", "test", "culture/nothing"), 3),
+        (("source", "add", "culture/deliveries", "--table", "nothing.csv"), 3),
         (("schema", "nothing"), 3),
     ],
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from polyceph.core.model.domain import Domain
 from polyceph.settings import Settings
+from polyceph.store.secrets import domain_environment
 
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "POLYCEPH_ENVIRONMENT", "POLYCEPH_TODAY", "SSL_CERT_FILE", "TMPDIR", "TZ")
 _LIMITS, _STORAGE = "POLYCEPH_LIMITS__", "POLYCEPH_STORAGE__"
@@ -26,8 +27,20 @@ def storage_environment(environment: Mapping[str, str] = os.environ) -> dict[str
 
 def named_environment(domain: Domain, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the variables that the domain's sources name: `{env: NAME}`, or a key that ends in `_env`."""
-    named = {name for source in domain.sources.values() for name in _names(source.options)}
+    return variables_named_in([source.options for source in domain.sources.values()], environment)
+
+
+def variables_named_in(options: Iterable[object], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables that options of sources name, those of the platform's own left out."""
+    named = {name for one in options for name in _names(one)}
     return {name: environment[name] for name in sorted(named) if name in environment and not name.startswith(_PLATFORMS_OWN)}
+
+
+def source_environment(settings: Settings, domain: str, options: Mapping[str, object]) -> dict[str, str]:
+    """Return the environment of a process that looks into one source: what its options name, the domain's secrets, no role of its own."""
+    own = domain_environment(settings.state() / "secrets", domain)
+    secrets = {name: value.get_secret_value() for name, value in own.items()}
+    return {**passed_environment(), **variables_named_in([options]), **secrets}
 
 
 def _names(options: object) -> Iterator[str]:
