@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
 from polyceph import plugins
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.phonex import phonex
 from polyceph.core.source_ports import (
     NO_REJECTS,
     ArrowStream,
@@ -63,6 +64,7 @@ __all__ = [
     "Tolerance",
     "Unavailable",
     "Zone",
+    "phonex",
     "secret",
 ]
 
