@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
 
 from polyceph import plugins
-from polyceph.core.model.contract import Column, Contract
+from polyceph.core.model.contract import Column, Contract, ValueRule
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.phonex import phonex
 from polyceph.core.source_ports import (
@@ -63,6 +63,7 @@ __all__ = [
     "SourceTable",
     "Tolerance",
     "Unavailable",
+    "ValueRule",
     "Zone",
     "phonex",
     "secret",

@@ -91,7 +91,7 @@ def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDa
 def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset) -> dict[str, Any]:
     """Return what the process needs to know, ready for JSON."""
     wanted = ("name", "logical_type", "physical_type", "source_name", "classification", "personal_data", "required", "primary_key")
-    promised = [{key: getattr(column, key) for key in wanted} for column in columns]
+    promised = [{key: getattr(column, key) for key in wanted} | {"rules": [asdict(rule) for rule in column.rules]} for column in columns]
     options = dataset.model_dump(mode="json")
     own = {"path": str(file.path), "name": file.name, "format": file.kind, "tolerance": asdict(file.tolerance)}
     return own | {"columns": promised, "options": options}

@@ -24,7 +24,7 @@ from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.formats import decide
 from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset
 from polyceph.connectors.tabular.spool import Locate, Portion, Spool
-from polyceph.sdk import Column, Invalid, NotFound, Problem, Tolerance
+from polyceph.sdk import Column, Invalid, NotFound, Problem, Tolerance, ValueRule
 
 OUT_OF_MEMORY = 86
 REJECTS = pa.schema([("row", pa.int64()), ("place", pa.string()), ("column", pa.string()), ("value", pa.string()), ("rule", pa.string())])
@@ -62,7 +62,7 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
     Raises:
         Invalid, NotFound: the file is refused.
     """
-    columns = tuple(Column(**column) for column in job["columns"])
+    columns = tuple(map(_column, job["columns"]))
     dataset = FilesDataset.model_validate(job["options"])
     path = _unpacked(Path(job["path"]), dataset, folder)
     tolerance = Tolerance(**job["tolerance"])
@@ -79,6 +79,11 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
     findings.settle(rows + len(findings.rejected_rows), tolerance)
     _write_rejects(folder / "rejects.arrow", findings)
     return rows
+
+
+def _column(given: dict[str, Any]) -> Column:
+    rules = tuple(ValueRule(rule["name"], tuple(rule["values"])) for rule in given["rules"])
+    return Column(**{**given, "rules": rules})
 
 
 def _write_rejects(path: Path, findings: Findings) -> None:
