@@ -25,14 +25,14 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.place import Place
-from polyceph.core.source_ports import Connector, Demand, LoadReport
+from polyceph.core.source_ports import Connector, Delivery, Demand, LoadReport
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.provision import provision_lake
 from polyceph.settings import LakeAddress, ObjectStorage, PostgresAddress
 from polyceph.testing.federation.generate import generate
 from polyceph.testing.federation.scenario import Scenario
-from polyceph.testing.federation.servers.addresses import SourceAddress
+from polyceph.testing.federation.servers.addresses import Running, SourceAddress
 from polyceph.testing.federation.servers.serving import serve
 
 KINDS = ("odata", "soap", "graph")
@@ -43,7 +43,7 @@ class Services:
     """The served folder and its addresses."""
 
     folder: Path
-    addresses: Mapping[str, SourceAddress]
+    addresses: dict[str, SourceAddress]
 
     def of(self, name: str) -> Mapping[str, str]:
         return self.addresses[name].environment
@@ -64,13 +64,14 @@ class Services:
         kept = json.loads(file.read_text()) if file.exists() else {}
         file.write_text(json.dumps(kept | more))
 
-    def copy(self, kind: str, name: str, new: str) -> None:
-        """Serve a copy of a source, so that a test can change it."""
+    def copy(self, kind: str, name: str, new: str, **more: Any) -> None:
+        """Serve a copy of a source, so that a test can change it; with keys of its `service.json` changed."""
         shutil.copytree(self.folder / kind / name, self.folder / kind / new)
+        if more:
+            self.change(f"{kind}/{new}", **more)
         control = self.of("control")
         httpx.post(f"{control['URL']}/sync", headers={"Authorization": f"Bearer {control['TOKEN']}"}, timeout=60).raise_for_status()
-        running = json.loads((self.folder / "running" / "addresses.json").read_text())
-        assert new in json.dumps(running)
+        self.addresses.update(Running(self.folder / "running").read() or {})
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +84,7 @@ def services() -> Iterator[Services]:
             shutil.copytree(whole / kind, folder / "served" / kind)
         shutil.rmtree(whole)
         with serve(folder / "served") as addresses:
-            yield Services(folder / "served", addresses)
+            yield Services(folder / "served", dict(addresses))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -108,8 +109,10 @@ class Loads:
         return Demand(dataset, promise, options, cursor, is_loaded, workspace, self.folder, last_key=last_key, run=secrets.token_hex(4))
 
     def load(self, connector: Connector, promise: Contract, options: Mapping[str, object]) -> list[LoadReport]:
-        commit = LakeCommit("anne.dupont", "Load", "run-1", "c0ffee", {str(promise.dataset): "1.0.0"})
-        return [self.lake.load(one, promise, commit) for one in connector.deliveries(self.demand(promise, options))]
+        return [self.keep(one, promise) for one in connector.deliveries(self.demand(promise, options))]
+
+    def keep(self, delivery: Delivery, promise: Contract) -> LoadReport:
+        return self.lake.load(delivery, promise, LakeCommit("anne.dupont", "Load", "run-1", "c0ffee", {str(promise.dataset): "1.0.0"}))
 
     def current(self, promise: Contract) -> list[dict[str, Any]]:
         """Return the rows that are current, in the order of the key; every row where there is no key."""

@@ -88,9 +88,8 @@ def test_what_changes_is_loaded_by_the_delta_link_alone(
     services: Any, loads: Any, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"finance_delta_{version[0]}"
-    services.copy("odata", "data_office_finance", name)
-    services.change(f"odata/{name}", version=version, auth="none")
-    connector = sap(services.of("data_office_finance")["URL"].replace("data_office_finance", name))
+    services.copy("odata", "data_office_finance", name, version=version, auth="none")
+    connector = sap(services.of(name)["URL"])
     path, promise = f"odata/{name}/Commitments.ndjson", loads.contract(*COMMITMENTS)
     options = {"entity_set": "Commitments", "changes": "delta"}
     [first] = loads.load(connector, promise, options)
@@ -110,9 +109,8 @@ def test_what_changes_is_loaded_by_the_delta_link_alone(
 def test_newer_entities_are_found_by_a_property_with_an_overlap(services: Any, loads: Any) -> None:
     for version in ("2.0", "4.0"):
         name = f"finance_since_{version[0]}"
-        services.copy("odata", "data_office_finance", name)
-        services.change(f"odata/{name}", version=version, auth="none")
-        connector = sap(services.of("data_office_finance")["URL"].replace("data_office_finance", name))
+        services.copy("odata", "data_office_finance", name, version=version, auth="none")
+        connector = sap(services.of(name)["URL"])
         path, promise = f"odata/{name}/Commitments.ndjson", loads.contract(*COMMITMENTS)
         options = {"entity_set": "Commitments", "since": "UpdatedAt", "overlap_seconds": 86_400 * 10}
         loads.load(connector, promise, options)
