@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -137,8 +136,10 @@ def test_the_pace_is_never_exceeded(server: Faulty) -> None:
         for _ in range(4):
             opened.json(Call("moved"))
     moments = [one.at for one in server.asked]
-    assert len(moments) == 10
-    assert min(later - earlier for earlier, later in pairwise(moments)) >= 0.095
+    assert len(moments) == 9
+    assert [path for path in server.paths() if path == "/rows"] == ["/rows"] * 5
+    # Ten a second: however busy this machine is, no six follow each other within less than five tenths, less the way of the first.
+    assert min(later - earlier for earlier, later in zip(moments, moments[5:], strict=False)) >= 0.45
 
 
 @pytest.mark.parametrize(
