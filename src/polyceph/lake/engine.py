@@ -11,7 +11,7 @@ import duckdb
 from polyceph.errors import Misconfigured
 
 REQUIRED = ("ducklake", "postgres_scanner")
-OPTIONAL = ("httpfs", "azure")
+OPTIONAL = ("httpfs", "azure", "mysql_scanner")
 
 
 def quote(identifier: str) -> str:
