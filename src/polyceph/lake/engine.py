@@ -12,7 +12,7 @@ from polyceph.core.model.phonex import phonex_macro
 from polyceph.errors import Misconfigured
 
 REQUIRED = ("ducklake", "postgres_scanner")
-OPTIONAL = ("httpfs", "azure")
+OPTIONAL = ("httpfs", "azure", "mysql_scanner")
 
 
 def quote(identifier: str) -> str:
