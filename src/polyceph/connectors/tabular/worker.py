@@ -82,7 +82,7 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
 
 
 def _column(given: dict[str, Any]) -> Column:
-    rules = tuple(ValueRule(rule["name"], tuple(rule["values"])) for rule in given["rules"])
+    rules = tuple(ValueRule(rule["name"], tuple(rule["values"])) for rule in given.get("rules", ()))
     return Column(**{**given, "rules": rules})
 
 
