@@ -43,7 +43,7 @@ def ingestr(source: str, table: str, *, folder: Path) -> None:
 
 
 def sling(source: str, table: str, *, folder: Path) -> None:
-    """Load a table into a Parquet file with sling, which would download a DuckDB of its own."""
+    """Load a table into a CSV file with sling, which would download a DuckDB for Parquet."""
     program = next((_environment("sling") / "lib").glob("python*/site-packages/sling_linux_amd64/bin/sling-linux-amd64"))
     program.chmod(0o755)
     command = [
@@ -54,7 +54,7 @@ def sling(source: str, table: str, *, folder: Path) -> None:
         "--src-stream",
         table,
         "--tgt-object",
-        f"file://{folder}/sling.parquet",
+        f"file://{folder}/sling.csv",
     ]
     _run(command, {"HOME": str(folder), "SLING_HOME_DIR": str(folder / "sling"), "SLING_DISABLE_TELEMETRY": "true"})
 
