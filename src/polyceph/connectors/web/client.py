@@ -37,6 +37,8 @@ class Call:
     content: bytes | None = None
     is_open: bool = False
     """The address carries its own permission (a pre-signed download): our sign-in is not sent."""
+    is_answer: Callable[[httpx.Headers, int], bool] | None = None
+    """Tells that an answer with a status of failure is one all the same, to be read: a fault of SOAP comes with status 500."""
 
 
 class WebClient:
@@ -153,7 +155,8 @@ class WebClient:
             try:
                 if not response.has_redirect_location:
                     has_token = is_ours and self._signer.tokens is not None
-                    judge(response, self.shown(call), has_token=has_token, redacted=self._signer.redacted)
+                    if call.is_answer is None or not call.is_answer(response.headers, response.status_code):
+                        judge(response, self.shown(call), has_token=has_token, redacted=self._signer.redacted)
                     yield response
                     return
                 call = _redirected(call, response, urljoin(url, response.headers["location"]))
