@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-import simplejson as json
-
 from polyceph.connectors.rest_options import RestDataset, RestSource
 from polyceph.connectors.validation import validated
 from polyceph.connectors.web.client import Call, WebClient
+from polyceph.connectors.web.lines import json_lines
 from polyceph.connectors.web.paging import NoPaging, OffsetPaging, Page, PagePaging, Walk, with_parameter
 from polyceph.connectors.web.paths import rows_at
 from polyceph.connectors.web.records import RecordFile, folder_of
@@ -109,7 +108,7 @@ class Asking:
             return Page(rows_at(document, self._dataset.records, shown), document, headers)
         path = self._folder / "answer.ndjson"
         _, headers = self._client.store(call, path, limit=self._limit)
-        return Page(list(_lines(path, shown)), None, headers)
+        return Page(list(json_lines(path, shown)), None, headers)
 
 
 class _Reading:
@@ -178,14 +177,3 @@ class _Reading:
         made = file.delivery(origin, notes=self._notes)
         mode = LoadMode.DIFF if key_fields(self._demand.contract) else LoadMode.APPEND
         return replace(made, mode=mode) if made else None
-
-
-def _lines(path: Path, shown: str) -> Iterator[Any]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                yield json.loads(line, use_decimal=True)
-            except ValueError as error:
-                raise Invalid(f"{shown}, line {number} is no JSON", hint="check format") from error
