@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 from polyceph.connectors.ckan_catalogue import API, ROW_NUMBER, Resource, catalogue, columns_of, find
 from polyceph.connectors.ckan_options import CkanDataset, CkanSource
-from polyceph.connectors.tabular.options import FilesDataset, reading_digest
+from polyceph.connectors.ckan_sample import file_sample
+from polyceph.connectors.tabular.options import FilesDataset, Format, reading_digest
 from polyceph.connectors.tabular.reading import Limits, SourceFile, read_file
 from polyceph.connectors.validation import validated
 from polyceph.connectors.web.client import Call, WebClient
@@ -67,22 +68,25 @@ class CkanConnector:
         with WebClient(self._source, base=self._base) as client:
             yield from catalogue(client)
 
-    def sample(self, options: Mapping[str, object], *, rows: int, workspace: Path) -> Sample:  # noqa: ARG002  nothing to keep
-        """Return the first rows of the DataStore with the types that the portal says; raises like `deliveries`.
-
-        Raises:
-            Invalid: the resource is only a file; the connector `files` shows a sample of one.
-        """
+    def sample(self, options: Mapping[str, object], *, rows: int, workspace: Path) -> Sample:
+        """Return the first rows of the file, or of the DataStore with the types that the portal says; raises like `deliveries`."""
         dataset = validated(CkanDataset, options, "options of the sample")
         with WebClient(self._source, base=self._base) as client:
             resource = find(client, dataset.package, dataset.resource)
-            return _Rows(client, resource, self._source).sample(rows)
+            if dataset.read == "datastore":
+                return _Rows(client, resource, self._source).sample(rows)
+            reading = _with_format(resource, dataset.as_file())
+            client.fetch(Call(resource.url), workspace / "original", limit=self._source.disk_limit_mb << 20)
+        return file_sample(SourceFile(workspace / "original", _file_name(resource), _format(reading)), reading, rows, self._limits())
+
+    def _limits(self) -> Limits:
+        return Limits(self._source.memory_limit_mb, self._source.time_limit_s, self._source.disk_limit_mb)
 
     def _file(self, client: WebClient, resource: Resource, demand: Demand, dataset: CkanDataset) -> Delivery | None:
         """Return the resource's file, read like any other file; None when it is loaded already."""
         reading = _with_format(resource, dataset.as_file())
         folder = folder_of(demand)
-        name = PurePosixPath(unquote(urlsplit(resource.url).path)).name or resource.name
+        name = _file_name(resource)
         limit = self._source.disk_limit_mb << 20
         digest = client.fetch(Call(resource.url), folder / "original", limit=limit)
         key, last = f"{digest}-{reading_digest(reading, demand.contract.columns)[:16]}", demand.last_key(name)
@@ -93,11 +97,8 @@ class CkanConnector:
             key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
-        limits = Limits(self._source.memory_limit_mb, self._source.time_limit_s, self._source.disk_limit_mb)
-        if reading.format is None:
-            raise Invalid(f"the format of {name} is unknown", hint="declare the format")
-        file = SourceFile(folder / "original", name, reading.format, demand.tolerance)
-        read = read_file(file, columns, dataset=reading, folder=folder, limits=limits)
+        file = SourceFile(folder / "original", name, _format(reading), demand.tolerance)
+        read = read_file(file, columns, dataset=reading, folder=folder, limits=self._limits())
         return Delivery(key, read.rows, None, (Original(folder / "original", name, digest),), read.notes, name, rejects=read.rejects)
 
 
@@ -150,6 +151,16 @@ class _Rows:
 
 def _without_number(row: Any) -> Any:
     return {name: value for name, value in row.items() if name != ROW_NUMBER} if isinstance(row, Mapping) else row
+
+
+def _file_name(resource: Resource) -> str:
+    return PurePosixPath(unquote(urlsplit(resource.url).path)).name or resource.name
+
+
+def _format(reading: FilesDataset) -> Format:
+    if reading.format is None:
+        raise Invalid("the format of the file is unknown", hint="declare the format")
+    return reading.format
 
 
 def _with_format(resource: Resource, reading: FilesDataset) -> FilesDataset:

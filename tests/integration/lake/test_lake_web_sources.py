@@ -375,9 +375,13 @@ def test_a_portal_of_ckan_tells_what_it_offers_and_a_sample_of_it(systems: Syste
     tables = {table.name: table for table in ckan(systems, tmp_path).tables()}
     assert set(tables) == {"maisons-communales", "jours-feries"}
     assert "Licence: cc-by" in tables["jours-feries"].description
-    sample = ckan(systems, tmp_path).sample(tables["maisons-communales"].options, rows=7, workspace=tmp_path)
-    assert [column.name for column in sample.columns] == [column.name for column in HALLS]
-    assert pa.RecordBatchReader.from_stream(sample.rows).read_all().num_rows == 7
+    for read in ("file", "datastore"):
+        options = {**tables["maisons-communales"].options, "read": read}
+        sample = ckan(systems, tmp_path).sample(options, rows=7, workspace=tmp_path)
+        assert [column.name for column in sample.columns] == [column.name for column in HALLS]
+        assert pa.RecordBatchReader.from_stream(sample.rows).read_all().to_pylist() == written_halls(systems)[:7]
+    sample = ckan(systems, tmp_path).sample({**tables["jours-feries"].options, "records": "jours"}, rows=2, workspace=tmp_path)
+    assert pa.RecordBatchReader.from_stream(sample.rows).read_all().to_pylist()[0] == {"jour": "2021-01-01", "nom": "Nouvel An"}
 
 
 def test_the_sample_of_a_service_tells_the_types_that_its_values_have(
