@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from polyceph.connectors.rest_options import RestDataset, RestSource
 from polyceph.connectors.validation import validated
 from polyceph.connectors.web.client import Call, WebClient
-from polyceph.connectors.web.lines import json_lines
+from polyceph.connectors.web.lines import Lines
 from polyceph.connectors.web.paging import NoPaging, OffsetPaging, Page, PagePaging, Walk, with_parameter
 from polyceph.connectors.web.paths import rows_at
 from polyceph.connectors.web.records import RecordFile, folder_of
@@ -98,7 +98,8 @@ class Asking:
     def walk(self, since: Any) -> Walk:
         """Return the way through all pages."""
         call = self.call(since)
-        return Walk(self._dataset.paging, call, self._client.shown(call), self._dataset.place())
+        base = self._client.absolute(call.url).partition("?")[0]
+        return Walk(self._dataset.paging, call, self._client.shown(call), self._dataset.place(), base)
 
     def page(self, call: Call) -> Page:
         """Return one page; raise `Invalid` when its rows are not where they should be."""
@@ -107,8 +108,8 @@ class Asking:
             document, headers = self._client.json(call)
             return Page(rows_at(document, self._dataset.records, shown), document, headers)
         path = self._folder / "answer.ndjson"
-        _, headers = self._client.store(call, path, limit=self._limit)
-        return Page(list(json_lines(path, shown)), None, headers)
+        digest, headers = self._client.store(call, path, limit=self._limit)
+        return Page(Lines(path, shown), None, headers, digest)
 
 
 class _Reading:
@@ -152,12 +153,12 @@ class _Reading:
             return unsteady(walk.rows - keys.repeated, walk.totals, 0)
         return unsteady(walk.rows, walk.totals, keys.repeated)
 
-    def _filled(self, rows: list[Any]) -> list[Any]:
+    def _filled(self, rows: Iterable[Any]) -> Iterable[Any]:
         if not self._dataset.absent_is_null:
             return rows
         names = [(column.source_name or column.name) for column in self._demand.contract.columns]
         empty = dict.fromkeys(name for name in names if "." not in name)
-        return [{**empty, **row} if isinstance(row, Mapping) else row for row in rows]
+        return ({**empty, **row} if isinstance(row, Mapping) else row for row in rows)
 
     def _blind(self, keys: Keys) -> Iterator[Note]:
         paging = self._dataset.paging

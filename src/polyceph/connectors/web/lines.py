@@ -21,3 +21,18 @@ def json_lines(path: Path, shown: str) -> Iterator[Any]:
                 yield json.loads(line, use_decimal=True)
             except ValueError as error:
                 raise Invalid(f"{shown}, line {number} is no JSON", hint="check the address and the format") from error
+
+
+class Lines:
+    """The rows of such a file: counted once, read as often as needed, never all in memory."""
+
+    def __init__(self, path: Path, shown: str) -> None:
+        self._path, self._shown = path, shown
+        with path.open("rb") as file:
+            self._count = sum(1 for line in file if line.strip())
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Any]:
+        return json_lines(self._path, self._shown)
