@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from polyceph.connectors.rest_openapi import collections
 from polyceph.connectors.rest_options import RestDataset, RestSource
 from polyceph.connectors.validation import validated
 from polyceph.connectors.web.client import Call, WebClient
@@ -62,8 +63,10 @@ class RestConnector:
             yield found
 
     def tables(self) -> Iterator[SourceTable]:
-        """Yield nothing: a service of this kind does not list what it offers. Its documentation does."""
-        yield from ()
+        """Yield the lists that the service's OpenAPI description names, nothing when none is declared; raises like `deliveries`."""
+        if self._source.openapi is not None:
+            with WebClient(self._source, base=self._base) as client:
+                yield from collections(client, self._source.openapi)
 
     def sample(self, options: Mapping[str, object], *, rows: int, workspace: Path) -> Sample:
         """Return the first rows that an address gives; raises like `deliveries`."""
