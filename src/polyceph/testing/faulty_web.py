@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass
 class Answer:
-    """What goes back. `cut` closes after so many bytes, `reset` answers nothing at all; `silent_s` waits first, `drip_s` after each byte."""
+    """What goes back. `cut` closes after so many bytes, `reset` answers nothing; `silent_s` waits first, `drip_s` after each byte."""
 
     body: bytes = b"[]"
     status: int = 200
