@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-import simplejson as json
-
+from polyceph.connectors.rest_openapi import collections
 from polyceph.connectors.rest_options import RestDataset, RestSource
 from polyceph.connectors.validation import validated
 from polyceph.connectors.web.client import Call, WebClient
+from polyceph.connectors.web.lines import Lines
 from polyceph.connectors.web.paging import NoPaging, OffsetPaging, Page, PagePaging, Walk, with_parameter
 from polyceph.connectors.web.paths import rows_at
 from polyceph.connectors.web.records import RecordFile, folder_of
@@ -63,8 +63,10 @@ class RestConnector:
             yield found
 
     def tables(self) -> Iterator[SourceTable]:
-        """Yield nothing: a service of this kind does not list what it offers. Its documentation does."""
-        yield from ()
+        """Yield the lists that the service's OpenAPI description names, nothing when none is declared; raises like `deliveries`."""
+        if self._source.openapi is not None:
+            with WebClient(self._source, base=self._base) as client:
+                yield from collections(client, self._source.openapi)
 
     def sample(self, options: Mapping[str, object], *, rows: int, workspace: Path) -> Sample:
         """Return the first rows that an address gives; raises like `deliveries`."""
@@ -99,7 +101,8 @@ class Asking:
     def walk(self, since: Any) -> Walk:
         """Return the way through all pages."""
         call = self.call(since)
-        return Walk(self._dataset.paging, call, self._client.shown(call), self._dataset.place())
+        base = self._client.absolute(call.url).partition("?")[0]
+        return Walk(self._dataset.paging, call, self._client.shown(call), self._dataset.place(), base)
 
     def page(self, call: Call) -> Page:
         """Return one page; raise `Invalid` when its rows are not where they should be."""
@@ -108,8 +111,8 @@ class Asking:
             document, headers = self._client.json(call)
             return Page(rows_at(document, self._dataset.records, shown), document, headers)
         path = self._folder / "answer.ndjson"
-        _, headers = self._client.store(call, path, limit=self._limit)
-        return Page(list(_lines(path, shown)), None, headers)
+        digest, headers = self._client.store(call, path, limit=self._limit)
+        return Page(Lines(path, shown), None, headers, digest)
 
 
 class _Reading:
@@ -153,12 +156,12 @@ class _Reading:
             return unsteady(walk.rows - keys.repeated, walk.totals, 0)
         return unsteady(walk.rows, walk.totals, keys.repeated)
 
-    def _filled(self, rows: list[Any]) -> list[Any]:
+    def _filled(self, rows: Iterable[Any]) -> Iterable[Any]:
         if not self._dataset.absent_is_null:
             return rows
         names = [(column.source_name or column.name) for column in self._demand.contract.columns]
         empty = dict.fromkeys(name for name in names if "." not in name)
-        return [{**empty, **row} if isinstance(row, Mapping) else row for row in rows]
+        return ({**empty, **row} if isinstance(row, Mapping) else row for row in rows)
 
     def _blind(self, keys: Keys) -> Iterator[Note]:
         paging = self._dataset.paging
@@ -178,14 +181,3 @@ class _Reading:
         made = file.delivery(origin, notes=self._notes)
         mode = LoadMode.DIFF if key_fields(self._demand.contract) else LoadMode.APPEND
         return replace(made, mode=mode) if made else None
-
-
-def _lines(path: Path, shown: str) -> Iterator[Any]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                yield json.loads(line, use_decimal=True)
-            except ValueError as error:
-                raise Invalid(f"{shown}, line {number} is no JSON", hint="check format") from error

@@ -18,6 +18,10 @@ Scalar = str | int | float | bool
 class RestSource(WebSource):
     """A service that answers with JSON."""
 
+    openapi: str | None = Field(
+        default=None, min_length=1, description="path of the service's OpenAPI description (JSON), which tells what it offers"
+    )
+
 
 class RestDataset(RecordsReading):
     """Which rows of a service make the dataset."""

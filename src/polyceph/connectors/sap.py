@@ -20,7 +20,7 @@ from polyceph.connectors.web.odata_pages import Page, pages
 from polyceph.connectors.web.records import RecordFile
 from polyceph.connectors.web.samples import sampled
 from polyceph.connectors.web.xml_documents import parsed
-from polyceph.sdk import Delivery, Demand, Follows, Invalid, LoadMode, Note, NotFound, Options, Sample, SourceTable
+from polyceph.sdk import Delivery, Demand, Follows, Invalid, LoadMode, Note, NotFound, Options, Problem, Sample, SourceTable
 
 _MEMBERS_OF_KEY = ("id", "@id", "@odata.id")
 
@@ -203,10 +203,13 @@ class _Reading:
     def _asks_for_changes(self) -> bool:
         if self.dataset.since is not None or self.dataset.changes == "whole":
             return False
-        return self.service.is_v4 or self.dataset.changes == "delta"
+        return self.dataset.changes == "delta" or (self.service.is_v4 and self._other_key() is None)
+
+    def _other_key(self) -> Problem | None:
+        return keys_differ(self.demand.contract.columns, self.entity_set.key, self.entity_set.name)
 
     def _check_key(self) -> None:
-        problem = keys_differ(self.demand.contract.columns, self.entity_set.key, self.entity_set.name)
+        problem = self._other_key()
         if problem is not None:
             message = f"changes of {self.entity_set.name} cannot be told from the contract's key"
             raise Invalid(message, problems=[problem], hint="promise the key of the entity set, or declare changes: whole")

@@ -18,6 +18,8 @@ from polyceph.connectors.web.odata_pages import pages
 from polyceph.sdk import Invalid, NotFound
 
 _ROOT = ""
+_KEPT = ("id", "name", "parentReference", "root", "folder", "file", "deleted", "cTag", "eTag", "lastModifiedDateTime")
+"""What is needed of an item: a library may have a hundred thousand of them."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _with(client: WebClient, state: LibraryState, call: Call, *, is_whole: bool)
             if not isinstance(one, Mapping) or not one.get("id"):
                 raise Invalid(f"{page.where} has an item without id", hint="check url: it must be that of Microsoft Graph")
             entries.pop(str(one["id"]), None)
-            entries[str(one["id"])] = one
+            entries[str(one["id"])] = {name: one[name] for name in _KEPT if name in one}
         link = page.delta
     if link is None:
         raise Invalid("the library tells no link for its next changes", hint="check url: it must be that of Microsoft Graph")

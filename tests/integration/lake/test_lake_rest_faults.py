@@ -302,3 +302,35 @@ def test_what_every_entry_may_say_of_its_load_counts_more(server: Faulty, rows: 
     assert delivery.mode is LoadMode.DIFF
     [delivery] = connector(server).deliveries(rows.demand(SINCE))
     assert delivery.mode is LoadMode.MERGE
+
+
+def test_lines_are_paged_by_the_header_link_and_hold_only_their_rows(server: Faulty, rows: Loads) -> None:
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.query.get("after", ["0"])[0])
+        body = "".join(json.dumps(one) + "\n" for one in seven()[at : at + 3]).encode()
+        return Answer(body, headers={"Link": f'</rows?after={at + 3}>; rel="next"'} if at < 6 else {})
+
+    server.by("/rows", answer)
+    rows.load(connector(server), {"path": "rows", "format": "ndjson", "paging": {"style": "link"}})
+    assert ids(rows) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_field_that_no_row_has_is_missing_or_empty_as_declared(server: Faulty, rows: Loads) -> None:
+    server.on("/rows", doc([{"id": 1, "at": "2026-01-01T00:00:00Z"}]))
+    with pytest.raises(Invalid, match="1 problem"):
+        rows.load(connector(server), {"path": "rows"})
+    rows.load(connector(server), {"path": "rows", "absent_is_null": True})
+    assert rows.rows()[0]["name"] is None
+
+
+def test_a_password_that_is_a_word_of_the_address_breaks_no_link(server: Faulty, rows: Loads, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORD", "rows")
+    monkeypatch.setenv("USER", "anne")
+    server.by(
+        "/rows", lambda asked: doc({"items": seven()[3:] if asked.query else seven()[:3], "next": None if asked.query else "?after=3"})
+    )
+    auth = {"kind": "basic", "user_env": "USER", "password_env": "WORD"}
+    options = {"path": "rows", "records": "items", "paging": {"style": "next_url", "next": "next"}}
+    [report] = rows.load(connector(server, auth=auth), options)
+    assert ids(rows) == [1, 2, 3, 4, 5, 6, 7]
+    assert "rows" not in report.origin

@@ -18,7 +18,7 @@ from polyceph.connectors.web.egress import Egress, transport
 from polyceph.connectors.web.options import OAuth2Auth, WebSource, checked_address, text_of
 from polyceph.connectors.web.patience import Pace, TokenRefusedError, TryAgainError, attempts, broken
 from polyceph.connectors.web.signing import KeyTransport, Signer, silence
-from polyceph.sdk import Invalid, Misconfigured, Unavailable, secret
+from polyceph.sdk import Denied, Invalid, Misconfigured, Unavailable, secret
 
 _REDIRECTS = 5
 _SEE_OTHER = (httpx.codes.MOVED_PERMANENTLY, httpx.codes.FOUND, httpx.codes.SEE_OTHER)
@@ -37,6 +37,8 @@ class Call:
     content: bytes | None = None
     is_open: bool = False
     """The address carries its own permission (a pre-signed download): our sign-in is not sent."""
+    is_answer: Callable[[httpx.Headers, int], bool] | None = None
+    """Tells that an answer with a status of failure is one all the same, to be read: a fault of SOAP comes with status 500."""
 
 
 class WebClient:
@@ -94,10 +96,14 @@ class WebClient:
 
     def shown(self, call: Call) -> str:
         """Return a call as messages show it: without its query, which may hold a key."""
-        parts = urlsplit(self._absolute(call.url))
+        try:
+            parts = urlsplit(self.absolute(call.url))
+        except ValueError:
+            return "what is no address"
         return self._signer.redacted(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
-    def _absolute(self, url: str) -> str:
+    def absolute(self, url: str) -> str:
+        """Return an address as it is asked for; it may hold a secret, so `shown` is for messages."""
         return url if "://" in url else f"{self.base_url}/{url.lstrip('/')}"
 
     def _document(self, call: Call, response: httpx.Response) -> Any:
@@ -145,7 +151,7 @@ class WebClient:
         """Give a good answer, whose body is not read yet, behind all redirects."""
         is_ours = not call.is_open
         for _ in range(_REDIRECTS + 1):
-            url = self._absolute(call.url)
+            url = self.absolute(call.url)
             self.egress.check(url)
             # Our sign-in is for the origin it was given for; RFC 9110, 15.4 leaves it to us.
             is_ours = is_ours and self._signer.is_home(url)
@@ -153,10 +159,11 @@ class WebClient:
             try:
                 if not response.has_redirect_location:
                     has_token = is_ours and self._signer.tokens is not None
-                    judge(response, self.shown(call), has_token=has_token, redacted=self._signer.redacted)
+                    if call.is_answer is None or not call.is_answer(response.headers, response.status_code):
+                        judge(response, self.shown(call), has_token=has_token, redacted=self._signer.redacted)
                     yield response
                     return
-                call = _redirected(call, response, urljoin(url, response.headers["location"]))
+                call = _redirected(call, response, url)
             finally:
                 response.close()
         raise Unavailable(f"{self.shown(call)} redirects in a circle")
@@ -181,8 +188,12 @@ class WebClient:
         return self._http.post(url, data=dict(form), auth=client or httpx.USE_CLIENT_DEFAULT, follow_redirects=False)
 
 
-def _redirected(call: Call, response: httpx.Response, there: str) -> Call:
+def _redirected(call: Call, response: httpx.Response, url: str) -> Call:
     """Return the call behind a redirect: a form that was posted is answered elsewhere with a GET (RFC 9110, 15.4.2 to 15.4.4)."""
+    try:
+        there = urljoin(url, response.headers["location"])
+    except ValueError as error:
+        raise Denied("the source redirects to what is no address", hint="check url and path") from error
     moved = replace(call, url=there, params=None)
     is_get = response.status_code == httpx.codes.SEE_OTHER or (response.status_code in _SEE_OTHER and call.method == "POST")
     return replace(moved, method="GET", json=None, content=None) if is_get else moved

@@ -32,8 +32,11 @@ class Egress:
 
     def check(self, url: str) -> None:
         """Raise `Denied` unless the address is of HTTP on a declared host."""
-        parts = urlsplit(url)
-        host = (parts.hostname or "").casefold().rstrip(".")
+        try:
+            parts = urlsplit(url)
+            host, _ = (parts.hostname or "").casefold().rstrip("."), parts.port
+        except ValueError as error:
+            raise Denied("the source sends to what is no address", hint="check url, path and paging") from error
         if parts.scheme not in ("http", "https") or host not in self.hosts:
             known = ", ".join(sorted(self.hosts))
             raise Denied(f"the source sends to {host or 'nowhere'}, which is not declared", hint=f"declared are {known}; see hosts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urljoin
@@ -13,6 +13,7 @@ import simplejson as json
 from pydantic import Field
 
 from polyceph.connectors.web.client import Call
+from polyceph.connectors.web.lines import Lines
 from polyceph.connectors.web.paths import JsonPath, steps, value_at
 from polyceph.sdk import Invalid, Note, Options
 
@@ -85,9 +86,11 @@ ParametersIn = Literal["query", "body"]
 class Page:
     """One answer: its rows, the document they stand in (None where there is none), its headers."""
 
-    rows: list[Any]
+    rows: Collection[Any] | Lines
     document: Any
     headers: httpx.Headers
+    digest: str = ""
+    """Of the answer, where it is not held in memory."""
 
 
 @dataclass
@@ -97,8 +100,10 @@ class Walk:
     paging: Paging
     first: Call
     address: str
-    """The first page's absolute address, for links that are relative."""
+    """The first page's absolute address, as messages show it."""
     place: ParametersIn = "query"
+    base: str = ""
+    """The same for links that are relative, where what is shown leaves something out."""
     number: int = 0
     rows: int = 0
     totals: list[int] = field(default_factory=list)
@@ -132,7 +137,7 @@ class Walk:
 
     def _remember(self, page: Page) -> None:
         if page.rows:
-            self._circle(json.dumps(page.rows, use_decimal=True, sort_keys=True), "page")
+            self._circle(page.digest or json.dumps(page.rows, use_decimal=True, sort_keys=True), "page")
         if self.paging.total is None:
             return
         found = value_at(page.document, self.paging.total)
@@ -200,7 +205,10 @@ class Walk:
             return None
         if not isinstance(there, str):
             raise Invalid(f"the next address of {self.address} is no text", hint="correct next of paging")
-        url = urljoin(self.address, there)
+        try:
+            url = urljoin(self.base or self.address, there)
+        except ValueError as error:
+            raise Invalid(f"{self.address} names what is no address as its next page", hint="correct next of paging") from error
         self._circle(url, "address")
         return replace(self.first, url=url, params=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,11 +23,10 @@ _KINDS: dict[type, tuple[str, str | None]] = {
     list: ("array", "array"),
 }
 """The type of a JSON value, and the logical type that it tells for certain; a text may be a date or a number."""
-_EXACT = 2**63
 
 
-def sampled(rows: Sequence[Any], where: str, notes: tuple[Note, ...] = (), columns: tuple[SourceColumn, ...] = ()) -> Sample:
-    """Return rows as a sample; `columns` are those that the source describes, in place of what the values tell.
+def sampled(rows: Sequence[Any], where: str, notes: tuple[Note, ...] = (), columns: Mapping[str, SourceColumn] | None = None) -> Sample:
+    """Return rows as a sample; `columns` are those that the source describes, the values tell of the others.
 
     Raises:
         Invalid: a row is no JSON object.
@@ -34,8 +34,9 @@ def sampled(rows: Sequence[Any], where: str, notes: tuple[Note, ...] = (), colum
     for number, row in enumerate(rows, 1):
         if not isinstance(row, Mapping):
             raise Invalid(f"{where}: row {number} is no object but {type(row).__name__}", hint="check the path to the rows")
-    names = dict.fromkeys(name for row in rows for name in row)
-    given = columns or tuple(_column(name, [row.get(name) for row in rows]) for name in names)
+    known = columns or {}
+    names = dict.fromkeys(name for row in rows for name in row) or dict.fromkeys(known)
+    given = [known.get(name) or _column(name, [row.get(name) for row in rows]) for name in names]
     arrays = [_array(column, [row.get(column.name) for row in rows]) for column in given]
     made = tuple(column for column, _ in arrays)
     table = pa.table([array for _, array in arrays], names=[column.name for column in made])
@@ -52,16 +53,13 @@ def _column(name: str, values: list[Any]) -> SourceColumn:
 
 def _array(column: SourceColumn, values: list[Any]) -> tuple[SourceColumn, pa.Array]:
     """Return the values in the column's type; as texts, and the column without a type, where one of them does not fit."""
-    kinds = {"integer": int, "number": int | float | Decimal, "boolean": bool}
-    kind = kinds.get(column.logical_type or "")
-    fits = kind is not None and all(
-        value is None or (isinstance(value, kind) and isinstance(value, bool) == (kind is bool)) for value in values
-    )
-    if fits and all(not isinstance(value, int) or -_EXACT <= value < _EXACT for value in values):
-        promised = Column(column.name, str(column.logical_type), None)
-        number = [float(value) if value is not None and column.logical_type == "number" else value for value in values]
-        return column, pa.array(number, arrow_type(promised))
-    return column, pa.array([_text(value) for value in values], pa.string())
+    texts = pa.array([_text(value) for value in values], pa.string())
+    if column.logical_type is None:
+        return column, texts
+    try:
+        return column, texts.cast(arrow_type(Column(column.name, column.logical_type, column.physical_type)))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return replace(column, logical_type=None, physical_type=None), texts
 
 
 def _text(value: Any) -> str | None:

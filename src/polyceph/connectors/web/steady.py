@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
 import simplejson as json
 
+from polyceph.connectors.web.lines import Lines
 from polyceph.connectors.web.paths import value_at
 from polyceph.sdk import Contract
 
@@ -33,7 +34,7 @@ class Keys:
     def __exit__(self, *_: object) -> None:
         self._seen.close()
 
-    def add(self, rows: Sequence[Any]) -> None:
+    def add(self, rows: Collection[Any] | Lines) -> None:
         """Take in the rows of a page and count keys that came before."""
         if not self.fields:
             return

@@ -259,6 +259,15 @@ def test_another_contract_does_not_go_on_with_the_old_link(scripted: Callable[[]
     assert service.asked("token=2") == []
 
 
+def test_without_the_entity_sets_key_the_whole_is_compared(scripted: Callable[[], Any], loads: Any) -> None:
+    service, promise = typed(scripted()), loads.contract(STAFF[0], replace(STAFF[1], primary_key=True))
+    delta(service, [{"Id": 1, "Pay": 1.5}])
+    loads.load(sap(service.url), promise, OPTIONS)
+    assert loads.lake.cursor(promise.dataset) is None
+    with pytest.raises(Invalid, match="contract's key"):
+        loads.load(sap(service.url), promise, OPTIONS | {"changes": "delta"})
+
+
 def test_part_of_an_entity_is_refused_instead_of_emptying_the_rest(scripted: Callable[[], Any], loads: Any) -> None:
     service, promise = typed(scripted()), loads.contract(*STAFF)
     delta(service, [{"Id": 1, "Pay": 1.5}])

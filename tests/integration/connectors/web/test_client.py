@@ -136,7 +136,7 @@ def test_the_pace_is_never_exceeded(server: Faulty) -> None:
         for _ in range(4):
             opened.json(Call("moved"))
     moments = [one.at for one in server.asked]
-    assert len(moments) == 9
+    assert len(moments) == 10
     assert [path for path in server.paths() if path == "/rows"] == ["/rows"] * 5
     # Ten a second: however busy this machine is, no six follow each other within less than five tenths, less the way of the first.
     assert min(later - earlier for earlier, later in zip(moments, moments[5:], strict=False)) >= 0.45
@@ -282,6 +282,15 @@ def test_a_redirect_to_a_host_that_is_not_declared_is_refused(server: Faulty, th
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("there", ["http://127.0.0.1:99999/", "http://[::1/rows", "http://127.0.0.1:x/"])
+@pytest.mark.parametrize("way", ["redirect", "call"])
+def test_an_address_that_is_none_is_refused(server: Faulty, there: str, way: str) -> None:
+    server.on("/rows", Answer(b"", 302, {"Location": there}))
+    error = refusal(server, call=Call("/rows" if way == "redirect" else there))
+    assert isinstance(error, Denied | Unavailable)  # httpx takes some of them for a broken answer
+    assert set(server.paths()) <= {"/rows"}
+
+
 def test_a_declared_host_may_be_sent_to(server: Faulty) -> None:
     server.on("/rows", Answer(b"", 302, {"Location": f"http://localhost:{server.port}/there"}))
     server.on("/there", doc([1]))
@@ -301,7 +310,9 @@ def test_a_posted_search_is_answered_elsewhere_with_a_get(server: Faulty) -> Non
     assert [(one.method, one.body) for one in server.asked] == [("POST", b'{"q":1}'), ("GET", b"")]
 
 
-@pytest.mark.parametrize("host", ["127.1", "2130706433", "169.254.43518", "0", "100.6579400"])
+@pytest.mark.parametrize(
+    "host", ["127.1", "2130706433", "169.254.43518", "0", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "100.6579400"]
+)
 def test_a_name_that_answers_with_an_address_of_the_inside_is_refused(host: str) -> None:
     with pytest.raises(Denied, match="DNS entry"):
         Egress([host]).resolve(host, 80)
