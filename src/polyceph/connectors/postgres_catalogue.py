@@ -8,6 +8,7 @@ from psycopg import sql
 
 from polyceph.connectors.postgres_options import PostgresDataset
 from polyceph.connectors.postgres_server import Connection, from_sql, where_sql
+from polyceph.connectors.sql.names import quoted_part
 from polyceph.connectors.sql.relation import Relation
 from polyceph.sdk import SourceColumn, SourceTable
 
@@ -42,12 +43,6 @@ def list_tables(connection: Connection) -> Iterator[SourceTable]:
         name = ".".join(map(quoted_part, (str(schema), str(table))))
         counted = int(str(estimate)) if estimate is not None and kind in ("r", "m") else None
         yield SourceTable(name, {"table": name}, str(comment or ""), counted)
-
-
-def quoted_part(name: str) -> str:
-    """Return a part of a table's name as the option `table` takes it."""
-    plain = name and not any(c in name for c in '". ') and name == name.strip()
-    return name if plain else '"' + name.replace('"', '""') + '"'
 
 
 def columns_of(connection: Connection, relation: Relation) -> tuple[SourceColumn, ...]:

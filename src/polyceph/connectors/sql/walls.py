@@ -1,7 +1,9 @@
-"""Wall-clock times of a time zone as instants, in DuckDB's SQL. A time that clocks skip or show twice is never shifted silently."""
+"""Wall-clock times of a time zone as instants, in DuckDB's SQL and in Arrow. What clocks skip or show twice is never shifted silently."""
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp, parse_one
 
 _TEMPLATE = """
@@ -32,3 +34,22 @@ def instant(wall: exp.Expr, *, zone: str, ambiguous: str) -> exp.Expr:
     # The zone is a name that `zoneinfo` knows.
     found = parse_one(template.replace("'zone'", exp.Literal.string(zone).sql("duckdb")).replace(" zone'", f" {zone}'"), dialect="duckdb")
     return found.transform(lambda node: wall.copy() if isinstance(node, exp.Column) and node.name == "wall" else node)
+
+
+def instants(walls: pa.Array, *, zone: str, ambiguous: str) -> pa.Array:
+    """Return the same for Arrow: texts of wall-clock times as texts of instants; what is no time at all stays as it is."""
+    # A source may write more digits than Arrow takes; the lake refuses them, so such a text stays as well.
+    texts = pc.replace_substring(walls, "T", " ")
+    is_time = pc.match_substring_regex(texts, r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,6}0*)?$")
+    short = pc.replace_substring_regex(texts, r"(\.\d{6})0+$", r"\1")
+    naive = pc.if_else(is_time, short, None).cast(pa.timestamp("us"))
+    early = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest")
+    late = pc.assume_timezone(naive, zone, ambiguous="latest", nonexistent="latest")
+    is_skipped = pc.not_equal(pc.local_timestamp(late), naive)
+    is_twice = pc.and_(pc.not_equal(early, late), pc.invert(is_skipped))
+    chosen = late if ambiguous == "later" else early
+    told = pc.binary_join_element_wise(chosen.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us")).cast(pa.string()), "+00", "")
+    if ambiguous == "refuse":
+        told = pc.if_else(is_twice, pc.binary_join_element_wise(texts, f" comes twice in {zone}", ""), told)
+    told = pc.if_else(is_skipped, pc.binary_join_element_wise(texts, f" does not exist in {zone}", ""), told)
+    return pc.if_else(pc.fill_null(is_time, False), told, walls)

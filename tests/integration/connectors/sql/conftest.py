@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import secrets
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.provision import provision_lake
 from polyceph.sdk import NO_REJECTS, Column, Connector, Contract, DatasetId, Demand, Tolerance, Zone
 from polyceph.settings import LakeAddress, ObjectStorage, PostgresAddress
+from polyceph.testing.federation.servers.mariadb_program import Programs
 
 COMMIT = LakeCommit("anne", "load", "run-1", "c0ffee", {})
 
@@ -34,8 +38,10 @@ class Loading:
     folder: Path
     address: LakeAddress
     extensions: Path
+    name: str = "things"
 
-    def contract(self, *columns: Column, name: str = "things") -> Contract:
+    def contract(self, *columns: Column, name: str = "") -> Contract:
+        name = name or self.name
         place = Place(f"domains/education/contracts/{name}.odcs.yaml")
         dataset = DatasetId("education", Zone.RAW, name)
         return Contract(dataset, "1", "1.0.0", "active", "anne", "marc", Classification.INTERNAL, columns, place, "0" * 64)
@@ -50,8 +56,6 @@ class Loading:
         tolerance: Tolerance = NO_REJECTS,
     ) -> list[LoadReport]:
         """Load what is new; each call is a run of its own unless it says another one."""
-        from dataclasses import replace
-
         lake, dataset = self.lake, contract.dataset
         demand = Demand(
             dataset,
@@ -73,26 +77,45 @@ class Loading:
         return [tuple(row.values()) for row in found.to_pylist()]
 
 
-@pytest.fixture
-def loading(postgres: PostgresAddress, tmp_path: Path) -> Iterator[Loading]:
-    """An empty lake of its own for one test."""
+@pytest.fixture(scope="session")
+def shared_lake(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loading]:
     name, word = f"lake_{secrets.token_hex(5)}", secrets.token_hex(8)
+    folder = tmp_path_factory.mktemp("lake")
     with psycopg.connect(postgres.url(), autocommit=True) as session:
         session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         session.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(word)))
-    extensions = install_extensions(tmp_path / "extensions")
-    catalogue = postgres.at(name).as_role(name, SecretStr(word))
+    extensions = install_extensions(folder / "extensions")
     address = LakeAddress(
         domain="education",
-        catalogue=catalogue,
+        catalogue=postgres.at(name).as_role(name, SecretStr(word)),
         metadata_schema="lake_education",
-        data_path=str(tmp_path / "lake"),
+        data_path=str(folder / "lake"),
         storage=ObjectStorage(),
     )
     provision_lake(postgres.at(name), address, {}, extensions=extensions)
-    limits = EngineLimits(memory_mb=256, temporary=tmp_path / "temporary")
-    lake = DomainLake(address, others=[], extensions=extensions, limits=limits)
-    yield Loading(lake, tmp_path, address, extensions)
-    lake.close()
-    with psycopg.connect(postgres.url(), autocommit=True) as session:
-        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    limits = EngineLimits(memory_mb=256, temporary=folder / "temporary")
+    with DomainLake(address, others=[], extensions=extensions, limits=limits) as lake:
+        yield Loading(lake, folder, address, extensions)
+
+
+@pytest.fixture
+def loading(shared_lake: Loading) -> Loading:
+    """The session's lake with a raw table of its own for one test."""
+    return replace(shared_lake, name=f"things_{secrets.token_hex(4)}")
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Any]:
+    """A MariaDB server for the session."""
+    found = importlib.util.spec_from_file_location("mariadb_of_tests", Path(__file__).with_name("mariadb.py"))
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module
+    found.loader.exec_module(module)
+    programs = Programs.find()
+    if programs is None and os.environ.get("CI") != "true":
+        pytest.skip("mariadbd is not installed: apt-get install mariadb-server-core mariadb-client-core")
+    assert programs is not None
+    with module.running(programs) as server:
+        yield server

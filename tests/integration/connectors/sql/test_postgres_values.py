@@ -147,7 +147,7 @@ def test_a_wall_clock_time_that_is_skipped_or_comes_twice_is_refused_or_set_asid
     assert "column at" in str(caught.value.problems[0])
     [report] = loading.load(connector, contract, dict(BRUSSELS), tolerance=Tolerance(rows=1))
     assert (report.rows, report.rejected) == (1, 1)
-    aside = loading.lake.query("SELECT value FROM education._polyceph.reject").to_pylist()
+    aside = loading.lake.query(f"SELECT value FROM education._polyceph.reject WHERE dataset = '{contract.dataset}'").to_pylist()
     assert wall in str(aside[0]["value"])
     assert "Europe/Brussels" in str(aside[0]["value"])
 
