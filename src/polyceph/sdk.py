@@ -30,7 +30,7 @@ from polyceph.core.source_ports import (
     SourceTable,
     Tolerance,
 )
-from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, Problem, Unavailable
+from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, PolycephError, Problem, Unavailable
 
 __all__ = [
     "NO_REJECTS",
@@ -53,6 +53,7 @@ __all__ = [
     "Note",
     "Options",
     "Original",
+    "PolycephError",
     "Problem",
     "Pushdown",
     "Sample",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
+from polyceph.connectors.files_after import archive, arrival, left, outside, quarantine, settled, together
+from polyceph.connectors.files_entry import place_of
 from polyceph.connectors.files_formats import is_pattern, kind_of
 from polyceph.connectors.files_options import FilesSource
-from polyceph.connectors.files_places import FoundFile, place_of
+from polyceph.connectors.files_places import FoundFile, Place
 from polyceph.connectors.tabular.options import FilesDataset, reading_digest
 from polyceph.connectors.tabular.reading import SourceFile, packed_members, read_file
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Delivery, Demand, Options, Original
+from polyceph.sdk import Conflict, Delivery, Demand, Invalid, Options, Original
 
 
 class FilesConnector:
@@ -49,26 +51,71 @@ class FilesConnector:
         """
         dataset = validated(FilesDataset, demand.options, f"options of {demand.dataset}")
         place = place_of(self._source, self._base)
-        found = place.find(dataset.path)
+        found = outside(place.find(dataset.path), dataset)
         if not found and not dataset.may_be_absent:
             raise place.nothing(dataset.path)
+        ready, young = settled(found, dataset, place.shown)
         reading = reading_digest(dataset, demand.contract.columns)
-        seen = _Seen.parse(demand.cursor, reading)
-        for number, file in enumerate(found):
-            if not place.is_local and seen.has(file):
-                continue
-            folder = demand.workspace / f"file_{number}"
-            folder.mkdir(parents=True)
-            original = place.fetch(file, folder)
-            seen.add(file)
-            parts = self._parts(file, original, dataset, reading)
+        seen = _Seen.parse(demand.cursor, reading, {file.name for file in found})
+        load = _Load(demand, dataset, place, reading, seen, young)
+        for number, file in enumerate(ready):
+            # What was loaded and not archived, because something broke between, is archived now.
+            if place.is_local or dataset.archive or not seen.has(file):
+                yield from self._file(load, file, demand.workspace / f"file_{number}")
+        if load.refusals:
+            raise together(load.refusals)
+
+    def _file(self, load: _Load, file: FoundFile, folder: Path) -> Iterator[Delivery]:
+        """Yield what is new of one file, and move it away behind that: when the next is asked for, the last one is committed."""
+        dataset, place = load.dataset, load.place
+        folder.mkdir(parents=True)
+        original = self._fetched(load, file, folder)
+        if original is None:
+            return
+        load.seen.add(file)
+        part = None
+        try:
+            parts = self._parts(file, original, dataset, load.reading)
             for part in parts:
-                key = _key(part, demand)
+                key = _key(part, load.demand)
                 if key is None:
                     continue
                 # What is remembered of the file covers all its parts, so it is kept with the last one only.
-                kept = None if place.is_local or part is not parts[-1] else seen.text()
-                yield self._delivery(demand, part, key=key, cursor=kept)
+                kept = None if place.is_local or part is not parts[-1] else load.seen.text()
+                delivery = self._delivery(load.demand, part, key=key, cursor=kept)
+                yield replace(delivery, notes=(*arrival(file), *delivery.notes, *left(load.young)))
+        except Invalid as error:
+            if dataset.quarantine is None:
+                raise
+            load.seen.forget(file)
+            load.refusals.append(error)
+            quarantine(place, file, original, dataset.quarantine, why=self._why(load.demand, part, error))
+            return
+        if dataset.archive is not None:
+            archive(place, file, original, dataset.archive)
+
+    def _fetched(self, load: _Load, file: FoundFile, folder: Path) -> Original | None:
+        """Return the copy of a file; None when it is being written and the dataset waits for that."""
+        try:
+            return load.place.fetch(file, folder)
+        except Conflict:
+            if not load.dataset.stable_s:
+                raise
+            load.young.append(file.name)
+            return None
+
+    def _why(self, demand: Demand, part: _Part | None, error: Invalid) -> str:
+        """Return the reason for a refusal without any value of the file: it is read again as if every column were closed."""
+        if part is None:
+            return str(error)
+        levels = type(demand.contract.classification)
+        closed = tuple(replace(column, classification=levels("secret")) for column in demand.contract.columns)
+        contract = replace(demand.contract, columns=closed)
+        try:
+            self._delivery(replace(demand, contract=contract), part, key=part.key, cursor=None)
+        except Invalid as told:
+            return str(told)
+        return f"{part.name} was refused"
 
     def _parts(self, file: FoundFile, original: Original, dataset: FilesDataset, reading: str) -> list[_Part]:
         """Return what of a fetched file is a delivery of its own: the file, or each member of a zip that the dataset's glob names."""
@@ -92,6 +139,19 @@ class FilesConnector:
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
         reading = read_file(source, columns, dataset=dataset, folder=folder, limits=self._source.limits())
         return Delivery(key, reading.rows, cursor, (part.original,), reading.notes, part.name, rejects=reading.rejects)
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What the files of one load share; `young` and `refusals` grow."""
+
+    demand: Demand
+    dataset: FilesDataset
+    place: Place
+    reading: str
+    seen: _Seen
+    young: list[str]
+    refusals: list[Invalid] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -124,14 +184,14 @@ class _Seen:
         self._states = states
 
     @classmethod
-    def parse(cls, cursor: str | None, reading: str) -> _Seen:
-        """Return what a cursor remembers; nothing when the files were read in another way then."""
+    def parse(cls, cursor: str | None, reading: str, names: Container[str]) -> _Seen:
+        """Return what a cursor remembers of the files of these names; nothing when the files were read in another way then."""
         try:
             kept = json.loads(cursor) if cursor else {}
         except ValueError:
             kept = {}
         is_same = isinstance(kept, dict) and kept.get("reading") == reading[:16]
-        return cls(reading[:16], dict(kept["files"]) if is_same else {})
+        return cls(reading[:16], {name: state for name, state in kept["files"].items() if name in names} if is_same else {})
 
     def has(self, file: FoundFile) -> bool:
         """Tell whether the file was looked at in this state."""
@@ -140,6 +200,10 @@ class _Seen:
     def add(self, file: FoundFile) -> None:
         """Remember the file's state."""
         self._states[file.name] = file.state
+
+    def forget(self, file: FoundFile) -> None:
+        """Look at the file again the next time."""
+        self._states.pop(file.name, None)
 
     def text(self) -> str:
         """Return the cursor."""

@@ -20,6 +20,8 @@ _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9]\d{0,6})(?::\$?([A-Z]{1,3})\$?([1-
 
 _LATER: Mapping[str, object] = {"columns": (), "rows": None, "namespaces": {}, "geometry": "wkt", "crs": "EPSG:4326", "layer": None}
 """Options that came later, and what they are when left out: they then leave the digest of files that are loaded as it was."""
+_NO_READING = {"path", "may_be_absent", "problems_shown", "stable_s", "archive", "quarantine"}
+"""Options that decide nothing about the rows of a file."""
 _CRS = re.compile(r"[A-Za-z]+:\w+")
 
 
@@ -76,6 +78,11 @@ class FilesDataset(Options):
         default=(), description='columns of the file that are left out on purpose; "" stands for those without a header'
     )
 
+    stable_s: int = Field(default=0, ge=0, description="leave a file that was written within so many seconds for the next load")
+    archive: str | None = Field(default=None, min_length=1, description="folder of the source into which a loaded file is moved")
+    quarantine: str | None = Field(
+        default=None, min_length=1, description="folder of the source into which a refused file is moved, with the reason beside it"
+    )
     problems_shown: int = Field(
         default=SHOWN, ge=1, le=10_000, description="how many problems of a file are listed; the others are counted"
     )
@@ -94,10 +101,20 @@ class FilesDataset(Options):
             raise ValueError("header is a row number from 1")
         if self.timezone is not None:
             _check_zone(self.timezone)
+        return self
+
+    @model_validator(mode="after")
+    def _paths_consistent(self) -> Self:
         if self.rows is not None and not re.fullmatch(r"(/[^/@]+)+", self.rows):
             raise ValueError("rows is a path from the root such as /export/dossiers/dossier")
         if not _CRS.fullmatch(self.crs):
             raise ValueError(f"crs {self.crs!r} is none; write e.g. EPSG:31370")
+        for name in ("archive", "quarantine"):
+            folder = getattr(self, name)
+            if folder is not None and (folder.startswith("/") or ".." in folder.split("/") or any(sign in folder for sign in "*?[")):
+                raise ValueError(f"{name} {folder!r} is no folder below the source's")
+        if self.archive is not None and self.archive == self.quarantine:
+            raise ValueError("archive and quarantine are the same folder")
         if len({column.name for column in self.columns}) != len(self.columns):
             raise ValueError("columns names a column twice")
         return self
@@ -120,7 +137,7 @@ def reading_digest(dataset: FilesDataset, columns: tuple[Column, ...]) -> str:
     """Return the SHA-256 over everything that decides how bytes become rows: the columns, and the options that change rows."""
     promised = [(c.name, c.logical_type, c.physical_type, c.source_name) for c in columns]
     left_out = {name for name, value in _LATER.items() if getattr(dataset, name) == value}
-    text = dataset.model_dump_json(exclude={"path", "may_be_absent", "problems_shown"} | left_out) + repr(promised)
+    text = dataset.model_dump_json(exclude=_NO_READING | left_out) + repr(promised)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
