@@ -1,36 +1,21 @@
-"""The connector `files`: delimited texts, JSON, Parquet and workbooks of a folder or an object store, one delivery a file."""
+"""The connector `files`: texts, documents, tables and workbooks of a folder, a server or an object store, one delivery a file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar
 
+from polyceph.connectors.files_formats import is_pattern, kind_of
 from polyceph.connectors.files_options import FilesSource
 from polyceph.connectors.files_places import FoundFile, place_of
-from polyceph.connectors.tabular.options import FilesDataset, Format, reading_digest
-from polyceph.connectors.tabular.reading import SourceFile, read_file
+from polyceph.connectors.tabular.options import FilesDataset, reading_digest
+from polyceph.connectors.tabular.reading import SourceFile, packed_members, read_file
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Delivery, Demand, Invalid, Options, Original, Problem
-
-_FORMATS: dict[str, Format] = {
-    "csv": "csv",
-    "txt": "csv",
-    "tsv": "tsv",
-    "tab": "tsv",
-    "json": "json",
-    "ndjson": "ndjson",
-    "jsonl": "ndjson",
-    "parquet": "parquet",
-    "xlsx": "xlsx",
-    "xlsm": "xlsx",
-    "xlsb": "xlsx",
-    "xls": "xls",
-    "ods": "ods",
-}
+from polyceph.sdk import Delivery, Demand, Options, Original
 
 
 class FilesConnector:
@@ -43,7 +28,10 @@ class FilesConnector:
 
     source_options: ClassVar[type[Options]] = FilesSource
     dataset_options: ClassVar[type[Options]] = FilesDataset
-    summary: ClassVar[str] = "CSV, TSV, JSON, NDJSON, Parquet, XLSX, XLSM, XLSB, XLS and ODS files of a folder or an object store."
+    summary: ClassVar[str] = (
+        "CSV, TSV, fixed-width, JSON, NDJSON, XML, GeoJSON, GeoPackage, Parquet, Arrow, XLSX, XLSM, XLSB, XLS and ODS files"
+        " of a folder, a server or an object store."
+    )
 
     def __init__(self, options: Options, *, base: Path) -> None:
         self._source = validated(FilesSource, options, "source of connector files")
@@ -73,42 +61,59 @@ class FilesConnector:
             folder.mkdir(parents=True)
             original = place.fetch(file, folder)
             seen.add(file)
-            key = f"{original.sha256}-{reading[:16]}"
-            last = demand.last_key(file.name)
-            if last == key or (last or "").startswith(f"{key}-after-"):
-                continue
-            if last is not None and demand.is_loaded(key):
-                # Content that comes back after other content is current again, so it is a delivery of its own.
-                key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"
-            if not demand.is_loaded(key):
-                yield self._delivery(demand, file, original, key=key, cursor=None if place.is_local else seen.text())
+            parts = self._parts(file, original, dataset, reading)
+            for part in parts:
+                key = _key(part, demand)
+                if key is None:
+                    continue
+                # What is remembered of the file covers all its parts, so it is kept with the last one only.
+                kept = None if place.is_local or part is not parts[-1] else seen.text()
+                yield self._delivery(demand, part, key=key, cursor=kept)
 
-    def _delivery(self, demand: Demand, file: FoundFile, original: Original, *, key: str, cursor: str | None) -> Delivery:
-        dataset = validated(FilesDataset, demand.options, f"options of {demand.dataset}")
-        kind, dataset = _kind(file, dataset)
-        source = SourceFile(original.path, file.name, kind, demand.tolerance)
-        folder, limits = original.path.parent, self._source.limits()
+    def _parts(self, file: FoundFile, original: Original, dataset: FilesDataset, reading: str) -> list[_Part]:
+        """Return what of a fetched file is a delivery of its own: the file, or each member of a zip that the dataset's glob names."""
+        kind = kind_of(file.name, dataset)[1]
+        if kind.compression != "zip" or not is_pattern(dataset.member):
+            return [_Part(original, file.name, dataset, f"{original.sha256}-{reading[:16]}")]
+        source = SourceFile(original.path, file.name, kind.format or "csv")
+        found = packed_members(source, dataset.member or "", folder=original.path.parent, limits=self._source.limits())
+        return [
+            _Part(original, f"{file.name}/{name}", dataset.model_copy(update={"member": name}), f"{digest}-{reading[:16]}")
+            for name, digest in found.items()
+        ]
+
+    def _delivery(self, demand: Demand, part: _Part, *, key: str, cursor: str | None) -> Delivery:
+        kind, dataset = kind_of(part.original.name, part.dataset)
+        source = SourceFile(part.original.path, part.name, kind, demand.tolerance)
+        folder = part.original.path.parent / f"part_{sha256(part.name.encode()).hexdigest()[:16]}"
+        folder.mkdir(exist_ok=True)
         # What a column does not say of itself its dataset says for it.
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
-        reading = read_file(source, columns, dataset=dataset, folder=folder, limits=limits)
-        return Delivery(key, reading.rows, cursor, (original,), reading.notes, file.name, rejects=reading.rejects)
+        reading = read_file(source, columns, dataset=dataset, folder=folder, limits=self._source.limits())
+        return Delivery(key, reading.rows, cursor, (part.original,), reading.notes, part.name, rejects=reading.rejects)
 
 
-def _kind(file: FoundFile, dataset: FilesDataset) -> tuple[Format, FilesDataset]:
-    """Return the format and the options with compression filled in, both from the name where they are not declared."""
-    suffixes = [suffix.lstrip(".").casefold() for suffix in PurePosixPath(file.name).suffixes]
-    packed = dataset.compression or {"gz": "gz", "zip": "zip"}.get(suffixes[-1] if suffixes else "", "none")
-    inner = suffixes[:-1] if packed != "none" and suffixes and suffixes[-1] in ("gz", "zip") else suffixes
-    if not inner and dataset.member:
-        inner = [PurePosixPath(dataset.member).suffix.lstrip(".").casefold()]
-    kind = dataset.format or _FORMATS.get(inner[-1] if inner else "")
-    if kind is None:
-        problem = Problem(
-            "the name does not tell the format", value=file.name, allowed=tuple(f"format: {f}" for f in dict.fromkeys(_FORMATS.values()))
-        )
-        raise Invalid(f"the format of {file.name} is unknown", problems=[problem], hint="declare the format")
-    return kind, dataset.model_copy(update={"compression": packed, "format": kind})
+@dataclass(frozen=True)
+class _Part:
+    """What becomes one delivery: the fetched file, the name people know it by, how to read it, and the key of its content."""
+
+    original: Original
+    name: str
+    dataset: FilesDataset
+    key: str
+
+
+def _key(part: _Part, demand: Demand) -> str | None:
+    """Return the delivery's key, None when this content is loaded and is what was last loaded under this name."""
+    last = demand.last_key(part.name)
+    if last == part.key or (last or "").startswith(f"{part.key}-after-"):
+        return None
+    key = part.key
+    if last is not None and demand.is_loaded(key):
+        # Content that comes back after other content is current again, so it is a delivery of its own.
+        key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"
+    return None if demand.is_loaded(key) else key
 
 
 class _Seen:

@@ -157,6 +157,11 @@ def place_of(source: FilesSource, base: Path) -> FilePlace:
     )
 
 
+def is_match(name: str, pattern: str) -> bool:
+    """Tell whether a path below the place's root is what a path or glob names."""
+    return _matches(name, PurePosixPath(pattern).parts)
+
+
 def _matches(name: str, pattern: tuple[str, ...]) -> bool:
     return _match_parts(PurePosixPath(name).parts, pattern)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,22 @@ from pydantic import Field, model_validator
 from polyceph.connectors.tabular.findings import SHOWN
 from polyceph.sdk import Column, Options
 
-Format = Literal["csv", "tsv", "json", "ndjson", "parquet", "xlsx", "xls", "ods"]
+Format = Literal["csv", "tsv", "fixed", "json", "ndjson", "xml", "geojson", "geopackage", "parquet", "arrow", "xlsx", "xls", "ods"]
 WORKBOOKS = ("xlsx", "xls", "ods")
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9]\d{0,6})(?::\$?([A-Z]{1,3})\$?([1-9]\d{0,6}))?")
+
+
+_LATER: Mapping[str, object] = {"columns": (), "rows": None, "namespaces": {}, "geometry": "wkt", "crs": "EPSG:4326", "layer": None}
+"""Options that came later, and what they are when left out: they then leave the digest of files that are loaded as it was."""
+_CRS = re.compile(r"[A-Za-z]+:\w+")
+
+
+class FixedColumn(Options):
+    """Where one column stands in each line of a fixed-width text."""
+
+    name: str = Field(min_length=1, description="name or physicalName of the contract's column")
+    start: int | None = Field(default=None, ge=1, description="its first character, from 1; behind the one before when left out")
+    length: int = Field(ge=1, description="how many characters it takes")
 
 
 class FilesDataset(Options):
@@ -24,7 +38,9 @@ class FilesDataset(Options):
     may_be_absent: bool = Field(default=False, description="no file is no error: nothing is loaded")
     format: Format | None = Field(default=None, description="guessed from the file's name; xlsx stands for xlsm and xlsb too")
     compression: Literal["none", "gz", "zip"] | None = Field(default=None, description="guessed from the file's name")
-    member: str | None = Field(default=None, description="the file inside a zip that holds several")
+    member: str | None = Field(
+        default=None, description="the file inside a zip that holds several; a glob makes each that matches a delivery of its own"
+    )
     encoding: str | None = Field(default=None, description="character encoding of a text file, e.g. windows-1252")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="character between two cells")
     quote: str | None = Field(default=None, max_length=1, description='character around a cell; "" for none')
@@ -39,6 +55,14 @@ class FilesDataset(Options):
     sheet: str | int | None = Field(default=None, description="name or number (from 1) of the sheet; needed when there are several")
     table_at: str | None = Field(default=None, description="first cell (B5) or range (B5:F40) of a table in a sheet")
     records: str | None = Field(default=None, min_length=1, description="dotted path to the rows inside a JSON document, e.g. data.items")
+    columns: tuple[FixedColumn, ...] = Field(default=(), description="columns of a fixed-width text, each with name, start and length")
+    rows: str | None = Field(default=None, min_length=2, description="path to the rows of an XML document, e.g. /export/dossiers/dossier")
+    namespaces: dict[str, str] = Field(
+        default_factory=dict, description="prefix: address of a namespace, for paths such as x:dossier; without them any namespace fits"
+    )
+    layer: str | None = Field(default=None, min_length=1, description="layer of a GeoPackage; needed when there are several")
+    geometry: Literal["wkt", "geojson"] = Field(default="wkt", description="how the text of the column geometry is written")
+    crs: str = Field(default="EPSG:4326", description="the coordinate reference system that is expected; a file in another one is refused")
     decimal: Literal[".", ","] | None = Field(default=None, description="decimal separator")
     thousands: Literal[".", ",", " ", "'", ""] | None = Field(
         default=None, description='thousands separator; " " means every kind of space'
@@ -70,6 +94,12 @@ class FilesDataset(Options):
             raise ValueError("header is a row number from 1")
         if self.timezone is not None:
             _check_zone(self.timezone)
+        if self.rows is not None and not re.fullmatch(r"(/[^/@]+)+", self.rows):
+            raise ValueError("rows is a path from the root such as /export/dossiers/dossier")
+        if not _CRS.fullmatch(self.crs):
+            raise ValueError(f"crs {self.crs!r} is none; write e.g. EPSG:31370")
+        if len({column.name for column in self.columns}) != len(self.columns):
+            raise ValueError("columns names a column twice")
         return self
 
     def header_rows(self) -> tuple[int, int] | None:
@@ -89,7 +119,8 @@ def _check_zone(name: str) -> None:
 def reading_digest(dataset: FilesDataset, columns: tuple[Column, ...]) -> str:
     """Return the SHA-256 over everything that decides how bytes become rows: the columns, and the options that change rows."""
     promised = [(c.name, c.logical_type, c.physical_type, c.source_name) for c in columns]
-    text = dataset.model_dump_json(exclude={"path", "may_be_absent", "problems_shown"}) + repr(promised)
+    left_out = {name for name, value in _LATER.items() if getattr(dataset, name) == value}
+    text = dataset.model_dump_json(exclude={"path", "may_be_absent", "problems_shown"} | left_out) + repr(promised)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -79,21 +79,35 @@ def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDa
     """
     job = folder / "job.json"
     job.write_text(json.dumps(job_of(file, columns, dataset) | asdict(limits)), encoding="utf-8")
-    _run(job, file.name, limits, may_quote=not is_any_closed(columns))
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    if "error" in report:
-        raise _raised(report)
+    report = _reported(job, file.name, limits, may_quote=not is_any_closed(columns))
     rejects = folder / "rejects.arrow"
     kept = StoredRows(rejects) if rejects.exists() else None
     return Reading(StoredRows(folder / "rows.arrow"), report["rows"], tuple(Note(**note) for note in report["notes"]), kept)
 
 
+def packed_members(file: SourceFile, pattern: str, *, folder: Path, limits: Limits) -> dict[str, str]:
+    """Return the members of a zip that match a glob, sorted, each with the SHA-256 of its bytes; raises like `read_file`."""
+    job = folder / "job.json"
+    asked = {"task": "members", "path": str(file.path), "name": file.name, "pattern": pattern, "options": {"problems_shown": 20}}
+    job.write_text(json.dumps(asked | asdict(limits)), encoding="utf-8")
+    found: dict[str, str] = _reported(job, file.name, limits, may_quote=True)["members"]
+    return found
+
+
+def _reported(job: Path, name: str, limits: Limits, *, may_quote: bool) -> dict[str, Any]:
+    _run(job, name, limits, may_quote=may_quote)
+    report: dict[str, Any] = json.loads((job.parent / "report.json").read_text(encoding="utf-8"))
+    if "error" in report:
+        raise _raised(report)
+    return report
+
+
 def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset) -> dict[str, Any]:
     """Return what the process needs to know, ready for JSON."""
     wanted = ("name", "logical_type", "physical_type", "source_name", "classification", "personal_data", "required", "primary_key")
-    promised = [{key: getattr(column, key) for key in wanted} for column in columns]
+    promised = [{key: getattr(column, key) for key in wanted} | {"rules": [asdict(rule) for rule in column.rules]} for column in columns]
     options = dataset.model_dump(mode="json")
-    own = {"path": str(file.path), "name": file.name, "format": file.kind, "tolerance": asdict(file.tolerance)}
+    own = {"task": "rows", "path": str(file.path), "name": file.name, "format": file.kind, "tolerance": asdict(file.tolerance)}
     return own | {"columns": promised, "options": options}
 
 

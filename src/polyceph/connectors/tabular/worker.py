@@ -6,12 +6,9 @@ environment. What comes out is an Arrow file and a report.
 
 from __future__ import annotations
 
-import gzip
 import json
 import resource
-import shutil
 import sys
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -23,8 +20,9 @@ from polyceph.connectors.tabular.conversion import Conversion
 from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.formats import decide
 from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset
+from polyceph.connectors.tabular.packing import members, unpacked
 from polyceph.connectors.tabular.spool import Locate, Portion, Spool
-from polyceph.sdk import Column, Invalid, NotFound, Problem, Tolerance
+from polyceph.sdk import Column, Invalid, NotFound, Tolerance, ValueRule
 
 OUT_OF_MEMORY = 86
 REJECTS = pa.schema([("row", pa.int64()), ("place", pa.string()), ("column", pa.string()), ("value", pa.string()), ("rule", pa.string())])
@@ -38,8 +36,10 @@ def main(arguments: list[str]) -> int:
     _limit(job["memory_mb"], job["seconds"], job["disk_mb"])
     findings = Findings(job["name"], shown=job["options"]["problems_shown"])
     try:
-        rows = read_job(job, folder, findings)
-        report = {"rows": rows, "notes": [asdict(note) for note in findings.notes]}
+        if job["task"] == "members":
+            report: dict[str, Any] = {"members": members(Path(job["path"]), job["pattern"])}
+        else:
+            report = {"rows": read_job(job, folder, findings), "notes": [asdict(note) for note in findings.notes]}
     except MemoryError:
         return OUT_OF_MEMORY
     except (Invalid, NotFound) as error:
@@ -62,9 +62,9 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
     Raises:
         Invalid, NotFound: the file is refused.
     """
-    columns = tuple(Column(**column) for column in job["columns"])
+    columns = tuple(map(_column, job["columns"]))
     dataset = FilesDataset.model_validate(job["options"])
-    path = _unpacked(Path(job["path"]), dataset, folder)
+    path = unpacked(Path(job["path"]), dataset, folder)
     tolerance = Tolerance(**job["tolerance"])
     portions, locate = _portions(path, job["format"], columns, dataset, findings)
     spool = Spool(folder / "texts.arrow", columns)
@@ -79,6 +79,11 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
     findings.settle(rows + len(findings.rejected_rows), tolerance)
     _write_rejects(folder / "rejects.arrow", findings)
     return rows
+
+
+def _column(given: dict[str, Any]) -> Column:
+    rules = tuple(ValueRule(rule["name"], tuple(rule["values"])) for rule in given.get("rules", ()))
+    return Column(**{**given, "rules": rules})
 
 
 def _write_rejects(path: Path, findings: Findings) -> None:
@@ -100,45 +105,25 @@ def _portions(
         from polyceph.connectors.tabular.records import read_records
 
         return read_records(path, columns, dataset, is_lines=kind == "ndjson", findings=findings)
-    if kind == "parquet":
-        from polyceph.connectors.tabular.columnar import read_parquet
+    if kind in ("parquet", "arrow"):
+        from polyceph.connectors.tabular.columnar import read_columnar
 
-        return read_parquet(path, columns, dataset, findings)
+        return read_columnar(path, columns, dataset, kind=kind, findings=findings)
+    if kind in ("geojson", "geopackage"):
+        from polyceph.connectors.tabular.features import read_geojson, read_geopackage
+
+        return (read_geojson if kind == "geojson" else read_geopackage)(path, columns, dataset, findings)
+    if kind == "xml":
+        from polyceph.connectors.tabular.elements import read_xml
+
+        return read_xml(path, columns, dataset, findings)
+    if kind == "fixed":
+        from polyceph.connectors.tabular.fixed import read_fixed
+
+        return read_fixed(path, columns, dataset, findings)
     from polyceph.connectors.tabular.delimited import read_delimited
 
     return read_delimited(path, columns, dataset, findings)
-
-
-def _unpacked(path: Path, dataset: FilesDataset, folder: Path) -> Path:
-    if dataset.compression in (None, "none"):
-        return path
-    target = folder / "unpacked"
-    try:
-        if dataset.compression == "gz":
-            with gzip.open(path) as source, target.open("wb") as sink:
-                shutil.copyfileobj(source, sink)
-        else:
-            with zipfile.ZipFile(path) as archive, archive.open(_member(archive, dataset)) as source, target.open("wb") as sink:
-                shutil.copyfileobj(source, sink)
-    except (EOFError, zipfile.BadZipFile, gzip.BadGzipFile, RuntimeError, NotImplementedError) as error:
-        raise Invalid(f"the file cannot be unpacked as {dataset.compression}: {error}") from error
-    except OSError as error:
-        raise Invalid(
-            f"the file cannot be unpacked: {error.strerror or error}", hint="it may unpack to more than the disk limit"
-        ) from error
-    return target
-
-
-def _member(archive: zipfile.ZipFile, dataset: FilesDataset) -> str:
-    names = [info.filename for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
-    if dataset.member is not None:
-        if dataset.member in names:
-            return dataset.member
-        raise NotFound("the zip does not hold the member", problems=[Problem(f"no {dataset.member!r}", allowed=tuple(names[:20]))])
-    if len(names) != 1:
-        problem = Problem(f"the zip holds {len(names)} files", allowed=tuple(f"member: {name}" for name in names[:20]))
-        raise Invalid("the zip does not hold exactly one file", problems=[problem])
-    return names[0]
 
 
 if __name__ == "__main__":
