@@ -17,10 +17,10 @@ from polyceph.connectors.tabular.options import FilesDataset, Format, reading_di
 from polyceph.connectors.tabular.reading import Limits, SourceFile, read_file
 from polyceph.connectors.validation import validated
 from polyceph.connectors.web.client import Call, WebClient
+from polyceph.connectors.web.json_samples import json_sample
 from polyceph.connectors.web.paging import OffsetPaging, Page, Walk
 from polyceph.connectors.web.paths import rows_at
 from polyceph.connectors.web.records import RecordFile, RecordsReading, folder_of
-from polyceph.connectors.web.sampling import sampled
 from polyceph.connectors.web.steady import Keys, key_fields, unsteady
 from polyceph.sdk import Conflict, Delivery, Demand, Invalid, LoadMode, Options, Original, Sample, SourceTable
 
@@ -135,7 +135,7 @@ class _Rows:
         walk = self._walk(min(rows, _PAGE))
         page = next(walk.pages(self._page))
         columns = columns_of(page.document["result"]["fields"])
-        return sampled([_without_number(row) for row in page.rows], walk.address, (), columns)
+        return json_sample([_without_number(row) for row in page.rows], walk.address, columns=columns)
 
     def _walk(self, size: int) -> Walk:
         if self._refusal is not None:

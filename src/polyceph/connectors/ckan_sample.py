@@ -14,9 +14,9 @@ from polyceph.connectors.tabular.encoding import find_encoding
 from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.options import FilesDataset
 from polyceph.connectors.tabular.reading import Limits, SourceFile, read_file
+from polyceph.connectors.web.json_samples import json_sample
 from polyceph.connectors.web.lines import json_lines
 from polyceph.connectors.web.paths import rows_at
-from polyceph.connectors.web.sampling import sampled
 from polyceph.sdk import Column, Invalid, Sample, SourceColumn
 
 _DELIMITERS = ";,\t|"
@@ -34,9 +34,9 @@ def file_sample(file: SourceFile, reading: FilesDataset, rows: int, limits: Limi
             f"there is no sample of {file.name}: it is {kind}", hint="samples are of csv, tsv, json and ndjson, or read: datastore"
         )
     if file.kind == "ndjson":
-        return sampled(list(islice(json_lines(file.path, file.name), rows)), file.name)
+        return json_sample(list(islice(json_lines(file.path, file.name), rows)), file.name)
     if file.kind == "json":
-        return sampled(_document(file, reading)[:rows], file.name)
+        return json_sample(_document(file, reading)[:rows], file.name)
     names = _header(file, reading)
     columns = tuple(Column(name, "string") for name in names)
     read = read_file(file, columns, dataset=reading, folder=file.path.parent, limits=limits)

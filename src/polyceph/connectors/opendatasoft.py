@@ -15,9 +15,9 @@ from polyceph.connectors.opendatasoft_catalogue import API, Described, catalogue
 from polyceph.connectors.opendatasoft_options import OpendatasoftDataset, OpendatasoftSource
 from polyceph.connectors.validation import validated
 from polyceph.connectors.web.client import Call, WebClient
+from polyceph.connectors.web.json_samples import json_sample
 from polyceph.connectors.web.lines import json_lines
 from polyceph.connectors.web.records import RecordFile, folder_of
-from polyceph.connectors.web.sampling import sampled
 from polyceph.connectors.web.since import Progress, Since
 from polyceph.connectors.web.steady import key_fields
 from polyceph.sdk import Conflict, Delivery, Demand, Follows, Invalid, LoadMode, Options, Sample, SourceTable
@@ -83,7 +83,7 @@ class OpendatasoftConnector:
                 if not dataset.select or not found
                 else {column.name: column for column in about.columns if column.name in found[0]}
             )
-            return replace(sampled(found, client.shown(call), (), columns), description=about.description)
+            return replace(json_sample(found, client.shown(call), columns=columns), description=about.description)
 
 
 class _Reading:

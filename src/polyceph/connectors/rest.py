@@ -12,11 +12,11 @@ from polyceph.connectors.rest_openapi import collections
 from polyceph.connectors.rest_options import RestDataset, RestSource
 from polyceph.connectors.validation import validated
 from polyceph.connectors.web.client import Call, WebClient
+from polyceph.connectors.web.json_samples import json_sample
 from polyceph.connectors.web.lines import Lines
 from polyceph.connectors.web.paging import NoPaging, OffsetPaging, Page, PagePaging, Walk, with_parameter
 from polyceph.connectors.web.paths import rows_at
 from polyceph.connectors.web.records import RecordFile, folder_of
-from polyceph.connectors.web.sampling import sampled
 from polyceph.connectors.web.since import Progress
 from polyceph.connectors.web.steady import Keys, key_fields, unsteady
 from polyceph.sdk import Conflict, Delivery, Demand, Follows, Invalid, LoadMode, Note, Options, Sample, SourceTable
@@ -79,7 +79,7 @@ class RestConnector:
                 found += page.rows
                 if len(found) >= rows:
                     break
-            return sampled(found[:rows], client.shown(ask.call(None)), tuple(walk.notes))
+            return json_sample(found[:rows], client.shown(ask.call(None)), notes=tuple(walk.notes))
 
 
 class Asking:

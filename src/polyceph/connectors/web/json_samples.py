@@ -1,17 +1,13 @@
-"""The first rows of something that comes as JSON, and what their values tell of the columns."""
+"""The first rows of something that comes as JSON, where its values have to tell the columns and their types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
-import simplejson as json
-
-from polyceph.connectors.types import arrow_type
-from polyceph.sdk import Column, Invalid, Note, Sample, SourceColumn
+from polyceph.connectors.web.samples import sampled
+from polyceph.sdk import Invalid, Note, Sample, SourceColumn
 
 _KINDS: dict[type, tuple[str, str | None]] = {
     bool: ("boolean", "boolean"),
@@ -25,7 +21,9 @@ _KINDS: dict[type, tuple[str, str | None]] = {
 """The type of a JSON value, and the logical type that it tells for certain; a text may be a date or a number."""
 
 
-def sampled(rows: Sequence[Any], where: str, notes: tuple[Note, ...] = (), columns: Mapping[str, SourceColumn] | None = None) -> Sample:
+def json_sample(
+    rows: Sequence[Any], where: str, *, notes: tuple[Note, ...] = (), columns: Mapping[str, SourceColumn] | None = None
+) -> Sample:
     """Return rows as a sample; `columns` are those that the source describes, the values tell of the others.
 
     Raises:
@@ -37,10 +35,7 @@ def sampled(rows: Sequence[Any], where: str, notes: tuple[Note, ...] = (), colum
     known = columns or {}
     names = dict.fromkeys(name for row in rows for name in row) or dict.fromkeys(known)
     given = [known.get(name) or _column(name, [row.get(name) for row in rows]) for name in names]
-    arrays = [_array(column, [row.get(column.name) for row in rows]) for column in given]
-    made = tuple(column for column, _ in arrays)
-    table = pa.table([array for _, array in arrays], names=[column.name for column in made])
-    return Sample(made, table, notes)
+    return sampled(given, rows, notes=notes)
 
 
 def _column(name: str, values: list[Any]) -> SourceColumn:
@@ -49,20 +44,3 @@ def _column(name: str, values: list[Any]) -> SourceColumn:
         kinds = {("number", "number")}
     kind, logical = kinds.pop() if len(kinds) == 1 else (" or ".join(sorted(one for one, _ in kinds)) or "null", None)
     return SourceColumn(name, kind, logical)
-
-
-def _array(column: SourceColumn, values: list[Any]) -> tuple[SourceColumn, pa.Array]:
-    """Return the values in the column's type; as texts, and the column without a type, where one of them does not fit."""
-    texts = pa.array([_text(value) for value in values], pa.string())
-    if column.logical_type is None:
-        return column, texts
-    try:
-        return column, texts.cast(arrow_type(Column(column.name, column.logical_type, column.physical_type)))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return replace(column, logical_type=None, physical_type=None), texts
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, use_decimal=True)
