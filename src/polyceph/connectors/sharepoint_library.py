@@ -18,6 +18,8 @@ from polyceph.connectors.web.odata_pages import pages
 from polyceph.sdk import Invalid, NotFound
 
 _ROOT = ""
+_TOP = "root"
+"""What Graph calls the top of a drive."""
 _KEPT = ("id", "name", "parentReference", "root", "folder", "file", "deleted", "cTag", "eTag", "lastModifiedDateTime")
 """What is needed of an item: a library may have a hundred thousand of them."""
 
@@ -84,7 +86,7 @@ def looked_at(client: WebClient, drive: str, state: LibraryState) -> LibraryStat
             pass
     whole = replace(state, link=None, folders={}, waiting=())
     try:
-        return _with(client, whole, Call(f"drives/{quote(drive, safe='!')}/root/delta"), is_whole=True)
+        return _with(client, whole, Call(f"drives/{quote(drive, safe='!')}/{_TOP}/delta"), is_whole=True)
     except _BeginAgainError as error:
         raise Invalid(
             "the library names a folder that it does not list", hint="load again; a folder may have been moved meanwhile"

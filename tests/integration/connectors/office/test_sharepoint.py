@@ -100,6 +100,19 @@ def test_each_list_of_the_federation_is_loaded_row_for_row_and_once(
     assert loads.load(enter(name), promise, {"list": listed}) == []
 
 
+def test_a_list_of_the_federation_is_followed_by_its_changes(services: Any, loads: Any, enter: Callable[..., SharepointConnector]) -> None:
+    services.copy("graph", "education_inspection", "inspection_list")
+    path, promise = "graph/inspection_list/lists/visits.ndjson", loads.contract(*VISITS)
+    loads.load(enter("inspection_list"), promise, {"list": "visits"})
+    rows = services.rows(path)
+    rows[4] |= {"Outcome": "anders"}
+    services.put(path, [*rows[:2], *rows[3:], rows[2] | {"id": "new"}])
+    [report] = loads.load(enter("inspection_list"), promise, {"list": "visits"})
+    assert loads.changes(promise, report.key) == {"changed": 1, "removed": 1, "added": 1}
+    assert loads.current(promise) == expected(services.rows(path), VISITS)
+    assert loads.load(enter("inspection_list"), promise, {"list": "visits"}) == []
+
+
 def library(services: Any, name: str = "education_inspection") -> dict[str, str]:
     root = services.folder / f"graph/{name}/library"
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.txt"))}
