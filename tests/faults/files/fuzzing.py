@@ -1,4 +1,4 @@
-"""Mutated files by the number: which file, which mutation, which options follow from a seed. The bench runs thousands, the tests hundreds."""
+"""Mutated files by the number: the file, its mutations and its options follow from a seed. The bench runs thousands, tests hundreds."""
 
 from __future__ import annotations
 

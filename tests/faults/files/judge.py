@@ -35,7 +35,7 @@ _DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y/%m/%d")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a file: `refused`, `as it was`, `as it says`, `in part`; or what must not be: `crash`, `slow`, `silently wrong` …"""
+    """What became of a file: `refused`, `as it was`, `as it says`, `in part`; or what must not be, such as `crash` or `silently wrong`."""
 
     what: str
     detail: str

@@ -75,7 +75,8 @@ def line_ends(chance: random.Random, data: bytes) -> bytes:
 def one_line_end(chance: random.Random, data: bytes) -> bytes:
     lines = data.split(b"\n")
     at = chance.randrange(len(lines))
-    return b"\n".join([*lines[:at], lines[at] + chance.choice((b"\r", b"\x0b", b"\x85", "\u2028".encode()))] + lines[at + 1 :])
+    ended = lines[at] + chance.choice((b"\r", b"\x0b", b"\x85", "\u2028".encode()))
+    return b"\n".join([*lines[:at], ended, *lines[at + 1 :]])
 
 
 def encoding(chance: random.Random, data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Other readers of the same bytes, which share no code with ours: what rows does a file hold, taken at its word?
+"""Other readers of the same bytes, which share no code with ours: the rows that a file holds, taken at its word.
 
 A reading is the list of its rows as texts; a text format has several, one for each way in which it may be encoded and divided.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import duckdb
 import openpyxl
@@ -94,7 +94,7 @@ def _geojson(data: bytes) -> Iterator[Reading]:
 
 
 def _xml(data: bytes) -> Iterator[Reading]:
-    root = ElementTree.fromstring(data)  # noqa: S314 -- of our own making
+    root = ET.fromstring(data)  # noqa: S314 -- of our own making
     yield [tuple("".join(found.itertext()) if (found := row.find(name)) is not None else None for name in _NAMES) for row in root.iter("r")]
 
 
@@ -130,7 +130,7 @@ def _ods(data: bytes) -> Iterator[Reading]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         content = archive.read("content.xml")  # the zip's own checksum is checked here
     spaces = {"t": "urn:oasis:names:tc:opendocument:xmlns:table:1.0"}
-    root = ElementTree.fromstring(content)  # noqa: S314 -- of our own making
+    root = ET.fromstring(content)  # noqa: S314 -- of our own making
     rows = root.iterfind(".//t:table-row", spaces)
     yield [tuple("".join(cell.itertext()) for cell in row.iterfind("t:table-cell", spaces)) for row in rows]
 

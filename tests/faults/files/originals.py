@@ -176,7 +176,8 @@ def _geopackage(given: Sequence[Row]) -> bytes:
             "CREATE TABLE gpkg_contents (table_name TEXT PRIMARY KEY, data_type TEXT, identifier TEXT, description TEXT, last_change TEXT,"
             " min_x REAL, min_y REAL, max_x REAL, max_y REAL, srs_id INTEGER);"
             "INSERT INTO gpkg_contents VALUES ('data', 'features', 'data', '', '2026-01-01T00:00:00Z', NULL, NULL, NULL, NULL, 4326);"
-            "CREATE TABLE gpkg_geometry_columns (table_name TEXT, column_name TEXT, geometry_type_name TEXT, srs_id INTEGER, z INTEGER, m INTEGER);"
+            "CREATE TABLE gpkg_geometry_columns (table_name TEXT, column_name TEXT, geometry_type_name TEXT, srs_id INTEGER,"
+            " z INTEGER, m INTEGER);"
             "INSERT INTO gpkg_geometry_columns VALUES ('data', 'geometry', 'POINT', 4326, 0, 0);"
             "CREATE TABLE data (fid INTEGER PRIMARY KEY, geometry BLOB, id TEXT, name TEXT, amount TEXT, day TEXT, proof TEXT);"
         )
