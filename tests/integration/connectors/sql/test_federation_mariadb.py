@@ -50,8 +50,13 @@ def systems() -> Iterator[tuple[Path, Any]]:
 def value(text: str, column: Column) -> Any:
     if text == "":
         return None
-    kinds: dict[str, Any] = {"integer": int, "number": Decimal, "date": date.fromisoformat, "timestamp": datetime.fromisoformat}
-    return kinds.get(column.logical_type, str)(text.removesuffix("Z"))
+    kinds: dict[str, Any] = {
+        "integer": int,
+        "number": Decimal,
+        "date": date.fromisoformat,
+        "timestamp": lambda t: datetime.fromisoformat(t.removesuffix("Z")),
+    }
+    return kinds.get(column.logical_type, str)(text)
 
 
 @pytest.mark.slow
