@@ -18,7 +18,7 @@ from polyceph.connectors.files_places import FoundFile, Place
 from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset, reading_digest
 from polyceph.connectors.tabular.reading import SourceFile, file_parts, packed_members, read_file, sample_of
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Conflict, Delivery, Demand, Invalid, Options, Original, Sample, SourceTable
+from polyceph.sdk import Conflict, Delivery, Demand, Invalid, LoadMode, Options, Original, Sample, SourceTable
 
 _LOOKED_INTO = 200
 """How many files of a source are opened to list their sheets and layers; the others are listed as they are."""
@@ -198,7 +198,8 @@ class FilesConnector:
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
         reading = read_file(source, columns, dataset=dataset, folder=folder, limits=self._source.limits())
-        return Delivery(key, reading.rows, cursor, (part.original,), reading.notes, part.name, rejects=reading.rejects)
+        mode = LoadMode.DIFF if dataset.whole else LoadMode.APPEND
+        return Delivery(key, reading.rows, cursor, (part.original,), reading.notes, part.name, mode=mode, rejects=reading.rejects)
 
 
 @dataclass(frozen=True)
@@ -227,9 +228,12 @@ class _Part:
 def _key(part: _Part, demand: Demand) -> str | None:
     """Return the delivery's key, None when this content is loaded and is what was last loaded under this name."""
     last = demand.last_key(part.name)
-    if last == part.key or (last or "").startswith(f"{part.key}-after-"):
+    if last == part.key or (last or "").startswith((f"{part.key}-after-", f"{part.key}-as-")):
         return None
     key = part.key
+    if last is None and part.dataset.whole and demand.is_loaded(key):
+        # A later file with the content of an earlier one, and another between them: what it holds is current again.
+        key = f"{key}-as-{sha256(part.name.encode()).hexdigest()[:16]}"
     if last is not None and demand.is_loaded(key):
         # Content that comes back after other content is current again, so it is a delivery of its own.
         key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"
