@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator
+import tempfile
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,10 +15,13 @@ from polyceph.connectors.files_entry import place_of
 from polyceph.connectors.files_formats import is_pattern, kind_of
 from polyceph.connectors.files_options import FilesSource
 from polyceph.connectors.files_places import FoundFile, Place
-from polyceph.connectors.tabular.options import FilesDataset, reading_digest
-from polyceph.connectors.tabular.reading import SourceFile, packed_members, read_file
+from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset, reading_digest
+from polyceph.connectors.tabular.reading import SourceFile, file_parts, packed_members, read_file, sample_of
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Conflict, Delivery, Demand, Invalid, Options, Original
+from polyceph.sdk import Conflict, Delivery, Demand, Invalid, LoadMode, Options, Original, Sample, SourceTable
+
+_LOOKED_INTO = 200
+"""How many files of a source are opened to list their sheets and layers; the others are listed as they are."""
 
 
 class FilesConnector:
@@ -64,6 +68,62 @@ class FilesConnector:
                 yield from self._file(load, file, demand.workspace / f"file_{number}")
         if load.refusals:
             raise together(load.refusals)
+
+    def tables(self) -> Iterator[SourceTable]:
+        """Yield the files of the source, and the sheets of its workbooks and the layers of its GeoPackages.
+
+        Raises:
+            Invalid: the place has no listing.
+            NotFound, Denied, Misconfigured, Unavailable: it cannot be entered.
+        """
+        place = place_of(self._source, self._base)
+        for number, file in enumerate(place.find("**")):
+            yield from self._file_tables(place, file, is_looked_into=number < _LOOKED_INTO)
+
+    def _file_tables(self, place: Place, file: FoundFile, *, is_looked_into: bool) -> Iterator[SourceTable]:
+        try:
+            kind, dataset = kind_of(file.name, FilesDataset(path=file.name))
+        except Invalid:
+            return  # of no format that is read
+        told = [f"{file.size:,} bytes" if file.size is not None else "", f"written {file.moment:%Y-%m-%d %H:%M} UTC" if file.moment else ""]
+        description = ", ".join(filter(None, told))
+        option = "layer" if kind == "geopackage" else "sheet"
+        names: list[str] = []
+        if is_looked_into and kind in (*WORKBOOKS, "geopackage"):
+            with tempfile.TemporaryDirectory(prefix="polyceph-look-") as folder:
+                try:
+                    original = place.fetch(file, Path(folder))
+                    source = SourceFile(original.path, file.name, kind)
+                    names = file_parts(source, dataset, folder=Path(folder), limits=self._source.limits())
+                except Invalid as error:
+                    description += f"; {error.message}"
+        if len(names) < 2:
+            yield SourceTable(file.name, {"path": file.name}, description)
+        for name in names if len(names) > 1 else []:
+            yield SourceTable(f"{file.name} {name}", {"path": file.name, option: name}, description)
+
+    def sample(self, options: Mapping[str, object], *, rows: int, workspace: Path) -> Sample:
+        """Return the first rows of the newest file that a dataset's options name, read in the throw-away process too.
+
+        Raises:
+            Invalid: the file cannot be read, or an option has to say first where its rows are; the choices are listed.
+            NotFound: no file matches, or a sheet or layer does not exist.
+            Denied, Misconfigured, Unavailable: the place cannot be entered.
+        """
+        dataset = validated(FilesDataset, options, "options of the sample")
+        place = place_of(self._source, self._base)
+        found = outside(place.find(dataset.path), dataset)
+        if not found:
+            raise place.nothing(dataset.path)
+        workspace.mkdir(parents=True, exist_ok=True)
+        original = place.fetch(found[-1], workspace)
+        part = self._parts(found[-1], original, dataset, "")[-1]
+        kind, read_as = kind_of(original.name, part.dataset)
+        folder = workspace / "sample"
+        folder.mkdir()
+        source = SourceFile(original.path, part.name, kind)
+        sample = sample_of(source, read_as, rows, folder=folder, limits=self._source.limits())
+        return replace(sample, notes=(*arrival(found[-1]), *sample.notes), description=part.name)
 
     def _file(self, load: _Load, file: FoundFile, folder: Path) -> Iterator[Delivery]:
         """Yield what is new of one file, and move it away behind that: when the next is asked for, the last one is committed."""
@@ -138,7 +198,8 @@ class FilesConnector:
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
         reading = read_file(source, columns, dataset=dataset, folder=folder, limits=self._source.limits())
-        return Delivery(key, reading.rows, cursor, (part.original,), reading.notes, part.name, rejects=reading.rejects)
+        mode = LoadMode.DIFF if dataset.whole else LoadMode.APPEND
+        return Delivery(key, reading.rows, cursor, (part.original,), reading.notes, part.name, mode=mode, rejects=reading.rejects)
 
 
 @dataclass(frozen=True)
@@ -167,9 +228,12 @@ class _Part:
 def _key(part: _Part, demand: Demand) -> str | None:
     """Return the delivery's key, None when this content is loaded and is what was last loaded under this name."""
     last = demand.last_key(part.name)
-    if last == part.key or (last or "").startswith(f"{part.key}-after-"):
+    if last == part.key or (last or "").startswith((f"{part.key}-after-", f"{part.key}-as-")):
         return None
     key = part.key
+    if last is None and part.dataset.whole and demand.is_loaded(key):
+        # A later file with the content of an earlier one, and another between them: what it holds is current again.
+        key = f"{key}-as-{sha256(part.name.encode()).hexdigest()[:16]}"
     if last is not None and demand.is_loaded(key):
         # Content that comes back after other content is current again, so it is a delivery of its own.
         key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from polyceph.connectors.files import FilesConnector
+from polyceph.connectors.files_formats import FORMATS
 from polyceph.connectors.files_places import is_match
 from polyceph.connectors.sharepoint_download import Downloads
 from polyceph.connectors.sharepoint_library import DriveFile, LibraryState, looked_at
@@ -24,7 +25,6 @@ from polyceph.connectors.web.samples import sampled
 from polyceph.sdk import Delivery, Demand, Invalid, NotFound, Options, Problem, Sample, SourceColumn, SourceTable
 
 _SHOWN_FILES = 500
-_FILES = (".csv", ".txt", ".tsv", ".tab", ".json", ".ndjson", ".jsonl", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
 class SharepointConnector:
@@ -153,7 +153,7 @@ def _everything(client: WebClient, drive: SiteDrive) -> list[DriveFile]:
 
 
 def _tables(client: WebClient, drive: SiteDrive, options: Mapping[str, object]) -> Iterator[SourceTable]:
-    readable = (one for one in _everything(client, drive) if PurePosixPath(one.path).suffix.casefold() in _FILES)
+    readable = (one for one in _everything(client, drive) if PurePosixPath(one.path).suffix.lstrip(".").casefold() in FORMATS)
     for one in islice(readable, _SHOWN_FILES):
         yield SourceTable(f"{drive.name}/{one.path}", {**options, "path": one.path})
 
@@ -175,9 +175,5 @@ def _file_sample(
     source: SharepointSource, dataset: SharepointDataset, file: DriveFile, *, folder: Path, rows: int, workspace: Path
 ) -> Sample:
     connector = FilesConnector(source.folder(str(folder / "files")), base=folder)
-    sample = getattr(connector, "sample", None)
-    if sample is None:
-        raise Invalid("files cannot be sampled by the connector files, which reads them", hint="write the contract from the file's header")
     options = dataset.as_file(file.path).model_dump(exclude_unset=True) | {"path": file.path}
-    found: Sample = sample(options, rows=rows, workspace=workspace)
-    return found
+    return connector.sample(options, rows=rows, workspace=workspace)

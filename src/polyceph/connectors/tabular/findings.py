@@ -40,6 +40,8 @@ class Findings:
     cells: set[tuple[int, str]] = field(default_factory=set)
     """(row, column) of the cells that are rejected, so that they are not called empty too."""
     shown: int = SHOWN
+    is_sample: bool = False
+    """Whether the file is looked into without a contract: its columns are asked for, and its reference system is told, not checked."""
 
     def note(self, subject: str, text: str, value: str | None = None) -> None:
         """Report something that was found out and acted on."""

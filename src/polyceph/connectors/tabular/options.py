@@ -20,7 +20,7 @@ _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9]\d{0,6})(?::\$?([A-Z]{1,3})\$?([1-
 
 _LATER: Mapping[str, object] = {"columns": (), "rows": None, "namespaces": {}, "geometry": "wkt", "crs": "EPSG:4326", "layer": None}
 """Options that came later, and what they are when left out: they then leave the digest of files that are loaded as it was."""
-_NO_READING = {"path", "may_be_absent", "problems_shown", "stable_s", "archive", "quarantine"}
+_NO_READING = {"path", "may_be_absent", "problems_shown", "whole", "stable_s", "archive", "quarantine"}
 """Options that decide nothing about the rows of a file."""
 _CRS = re.compile(r"[A-Za-z]+:\w+")
 
@@ -78,6 +78,11 @@ class FilesDataset(Options):
         default=(), description='columns of the file that are left out on purpose; "" stands for those without a header'
     )
 
+    whole: bool = Field(
+        default=False,
+        description="each file is the whole as it was then: only differences to the one before are kept, and a file counts even"
+        " when its content was loaded under another name",
+    )
     stable_s: int = Field(default=0, ge=0, description="leave a file that was written within so many seconds for the next load")
     archive: str | None = Field(default=None, min_length=1, description="folder of the source into which a loaded file is moved")
     quarantine: str | None = Field(

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from polyceph.connectors.tabular.options import FilesDataset, Format
 from polyceph.connectors.tabular.shapes import is_any_closed
-from polyceph.sdk import NO_REJECTS, Column, Invalid, Note, NotFound, Problem, Tolerance, Unavailable
+from polyceph.sdk import NO_REJECTS, Column, Invalid, Note, NotFound, Problem, Sample, SourceColumn, Tolerance, Unavailable
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TZ")
 """All that the process gets of the environment; secrets are not among it."""
@@ -92,6 +92,26 @@ def packed_members(file: SourceFile, pattern: str, *, folder: Path, limits: Limi
     job.write_text(json.dumps(asked | asdict(limits)), encoding="utf-8")
     found: dict[str, str] = _reported(job, file.name, limits, may_quote=True)["members"]
     return found
+
+
+def file_parts(file: SourceFile, dataset: FilesDataset, *, folder: Path, limits: Limits) -> list[str]:
+    """Return the sheets of a workbook or the layers of a GeoPackage; raises like `read_file`."""
+    found: list[str] = _asked("parts", file, dataset, 0, folder=folder, limits=limits)["parts"]
+    return found
+
+
+def sample_of(file: SourceFile, dataset: FilesDataset, rows: int, *, folder: Path, limits: Limits) -> Sample:
+    """Return the first rows of a file and its columns, without a contract; raises like `read_file`."""
+    report = _asked("sample", file, dataset, rows, folder=folder, limits=limits)
+    columns = tuple(SourceColumn(**column) for column in report["columns"])
+    return Sample(columns, StoredRows(folder / "rows.arrow"), tuple(Note(**note) for note in report["notes"]))
+
+
+def _asked(task: str, file: SourceFile, dataset: FilesDataset, rows: int, *, folder: Path, limits: Limits) -> dict[str, Any]:
+    job = folder / "job.json"
+    asked = job_of(file, (), dataset) | {"task": task, "rows": rows} | asdict(limits)
+    job.write_text(json.dumps(asked), encoding="utf-8")
+    return _reported(job, file.name, limits, may_quote=False)
 
 
 def _reported(job: Path, name: str, limits: Limits, *, may_quote: bool) -> dict[str, Any]:

@@ -36,10 +36,7 @@ def main(arguments: list[str]) -> int:
     _limit(job["memory_mb"], job["seconds"], job["disk_mb"])
     findings = Findings(job["name"], shown=job["options"]["problems_shown"])
     try:
-        if job["task"] == "members":
-            report: dict[str, Any] = {"members": members(Path(job["path"]), job["pattern"])}
-        else:
-            report = {"rows": read_job(job, folder, findings), "notes": [asdict(note) for note in findings.notes]}
+        report = _done(job, folder, findings)
     except MemoryError:
         return OUT_OF_MEMORY
     except (Invalid, NotFound) as error:
@@ -54,6 +51,22 @@ def _limit(memory_mb: int, seconds: int, disk_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (disk_mb << 20, disk_mb << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _done(job: dict[str, Any], folder: Path, findings: Findings) -> dict[str, Any]:
+    """Do what the job asks for and return the report."""
+    if job["task"] == "members":
+        return {"members": members(Path(job["path"]), job["pattern"])}
+    if job["task"] == "rows":
+        return {"rows": read_job(job, folder, findings), "notes": [asdict(note) for note in findings.notes]}
+    from polyceph.connectors.tabular.sampling import parts, sample_file
+
+    dataset = FilesDataset.model_validate(job["options"])
+    path, kind = unpacked(Path(job["path"]), dataset, folder), job["format"]
+    if job["task"] == "parts":
+        return {"parts": parts(path, kind, job["name"])}
+    read: Any = lambda columns, options, found: _portions(path, kind, columns, options, found)  # noqa: E731
+    return sample_file(path, kind, dataset, job["rows"], folder=folder, name=job["name"], read=read)
 
 
 def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
