@@ -22,7 +22,7 @@ from polyceph.connectors.validation import meant, nearest, validated
 from polyceph.connectors.web.client import Call, WebClient
 from polyceph.connectors.web.odata_pages import pages
 from polyceph.connectors.web.samples import sampled
-from polyceph.sdk import Delivery, Demand, Invalid, NotFound, Options, Problem, Sample, SourceColumn, SourceTable
+from polyceph.sdk import Delivery, Demand, NotFound, Options, Problem, Sample, SourceColumn, SourceTable
 
 _SHOWN_FILES = 500
 
