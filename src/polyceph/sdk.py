@@ -11,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
 
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.drift import Form, FormColumn, form_of
 from polyceph.core.source_ports import (
     NO_REJECTS,
+    Admission,
+    Arrival,
     ArrowStream,
     Connector,
     Delivery,
@@ -32,6 +35,8 @@ from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, 
 
 __all__ = [
     "NO_REJECTS",
+    "Admission",
+    "Arrival",
     "ArrowStream",
     "Column",
     "Conflict",
@@ -44,6 +49,8 @@ __all__ = [
     "Denied",
     "Explorer",
     "Follows",
+    "Form",
+    "FormColumn",
     "Invalid",
     "LoadMode",
     "Misconfigured",
@@ -61,6 +68,7 @@ __all__ = [
     "Tolerance",
     "Unavailable",
     "Zone",
+    "form_of",
     "secret",
 ]
 

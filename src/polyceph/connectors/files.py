@@ -12,9 +12,9 @@ from typing import ClassVar
 from polyceph.connectors.files_options import FilesSource
 from polyceph.connectors.files_places import FoundFile, place_of
 from polyceph.connectors.tabular.options import FilesDataset, Format, reading_digest
-from polyceph.connectors.tabular.reading import SourceFile, read_file
+from polyceph.connectors.tabular.reading import SourceFile, Tried, try_file
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Delivery, Demand, Invalid, Options, Original, Problem
+from polyceph.sdk import Admission, Arrival, Delivery, Demand, Invalid, Options, Original, Problem
 
 _FORMATS: dict[str, Format] = {
     "csv": "csv",
@@ -64,7 +64,7 @@ class FilesConnector:
         found = place.find(dataset.path)
         if not found and not dataset.may_be_absent:
             raise place.nothing(dataset.path)
-        reading = reading_digest(dataset, demand.contract.columns)
+        reading = reading_digest(dataset)
         seen = _Seen.parse(demand.cursor, reading)
         for number, file in enumerate(found):
             if not place.is_local and seen.has(file):
@@ -72,18 +72,26 @@ class FilesConnector:
             folder = demand.workspace / f"file_{number}"
             folder.mkdir(parents=True)
             original = place.fetch(file, folder)
-            seen.add(file)
             key = f"{original.sha256}-{reading[:16]}"
             last = demand.last_key(file.name)
             if last == key or (last or "").startswith(f"{key}-after-"):
+                seen.add(file)
                 continue
             if last is not None and demand.is_loaded(key):
                 # Content that comes back after other content is current again, so it is a delivery of its own.
                 key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"
-            if not demand.is_loaded(key):
-                yield self._delivery(demand, file, original, key=key, cursor=None if place.is_local else seen.text())
+            if demand.is_loaded(key):
+                seen.add(file)
+                continue
+            tried = self._tried(demand, file, original)
+            said = demand.admits(Arrival(key, file.name, tried.form, (original,))) if tried.form else Admission.LOAD
+            if said is not Admission.WAIT:  # what waits is looked at again
+                seen.add(file)
+            if said is Admission.LOAD:
+                made, cursor = tried.read(), None if place.is_local else seen.text()
+                yield Delivery(key, made.rows, cursor, (original,), made.notes, file.name, rejects=made.rejects, form=made.form)
 
-    def _delivery(self, demand: Demand, file: FoundFile, original: Original, *, key: str, cursor: str | None) -> Delivery:
+    def _tried(self, demand: Demand, file: FoundFile, original: Original) -> Tried:
         dataset = validated(FilesDataset, demand.options, f"options of {demand.dataset}")
         kind, dataset = _kind(file, dataset)
         source = SourceFile(original.path, file.name, kind, demand.tolerance)
@@ -91,8 +99,7 @@ class FilesConnector:
         # What a column does not say of itself its dataset says for it.
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
-        reading = read_file(source, columns, dataset=dataset, folder=folder, limits=limits)
-        return Delivery(key, reading.rows, cursor, (original,), reading.notes, file.name, rejects=reading.rejects)
+        return try_file(source, columns, dataset=dataset, folder=folder, limits=limits)
 
 
 def _kind(file: FoundFile, dataset: FilesDataset) -> tuple[Format, FilesDataset]:

@@ -11,9 +11,9 @@ from typing import ClassVar
 from polyceph.connectors.postgres_bound import Bound, find_bound
 from polyceph.connectors.postgres_options import PostgresDataset, PostgresSource
 from polyceph.connectors.postgres_pushdown import Reading, pushdown
-from polyceph.connectors.postgres_server import Relation, check_readable, describe, entered, match_columns
+from polyceph.connectors.postgres_server import Connection, Relation, check_readable, describe, entered, match_columns
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Column, Delivery, Demand, Follows, Note, Options
+from polyceph.sdk import Admission, Arrival, Column, Delivery, Demand, Follows, Form, FormColumn, Note, NotFound, Options
 
 
 class PostgresConnector:
@@ -47,7 +47,12 @@ class PostgresConnector:
         dataset = validated(PostgresDataset, demand.options, f"options of {demand.dataset}")
         address = self._source.address()
         with entered(address) as connection:
-            relation = describe(connection, dataset)
+            relation = _found(connection, dataset, demand)
+            if relation is None:
+                return
+            form = Form(tuple(FormColumn(n, t) for n, t in relation.columns.items()), table=relation.shown, is_open=True, is_exact=True)
+            if demand.admits(Arrival("", relation.shown, form)) is not Admission.LOAD:
+                return
             columns = match_columns(demand.contract.columns, relation, dataset)
             check_readable(connection, relation, tuple(source for _, source in columns))
             bound = find_bound(connection, relation, dataset, since=demand.cursor) if dataset.cursor else None
@@ -60,7 +65,20 @@ class PostgresConnector:
             notes=_notes(relation, columns, bound),
             origin=relation.shown,
             follows=Follows(demand.cursor) if bound else None,
+            form=form,
         )
+
+
+def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> Relation | None:
+    """Return what the dataset reads, None when its table has another name now and its owner has to say so; raise what `describe` raises."""
+    try:
+        return describe(connection, dataset)
+    except NotFound as error:
+        there = error.problems[0].allowed if error.problems else ()
+        form = Form((), table=there[0] if there else "", asked=dataset.table or "", is_open=True, is_exact=True)
+        if demand.admits(Arrival("", dataset.table or "", form)) is Admission.LOAD:
+            raise
+        return None
 
 
 def _key(demand: Demand, relation: Relation, bound: Bound | None) -> str:

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from polyceph.connectors.tabular.findings import SHOWN
-from polyceph.sdk import Column, Options
+from polyceph.sdk import Options
 
 Format = Literal["csv", "tsv", "json", "ndjson", "parquet", "xlsx", "xls", "ods"]
 WORKBOOKS = ("xlsx", "xls", "ods")
+_SAME_ROWS = {"path", "may_be_absent", "problems_shown", "sheet", "ignore_columns", "date_format", "decimal"}
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9]\d{0,6})(?::\$?([A-Z]{1,3})\$?([1-9]\d{0,6}))?")
 
 
@@ -86,11 +87,13 @@ def _check_zone(name: str) -> None:
         raise ValueError(f"timezone {name!r} is unknown; write e.g. Europe/Brussels") from error
 
 
-def reading_digest(dataset: FilesDataset, columns: tuple[Column, ...]) -> str:
-    """Return the SHA-256 over everything that decides how bytes become rows: the columns, and the options that change rows."""
-    promised = [(c.name, c.logical_type, c.physical_type, c.source_name) for c in columns]
-    text = dataset.model_dump_json(exclude={"path", "may_be_absent", "problems_shown"}) + repr(promised)
-    return hashlib.sha256(text.encode()).hexdigest()
+def reading_digest(dataset: FilesDataset) -> str:
+    """Return the SHA-256 over the options that decide how bytes become rows.
+
+    Names and formats of columns are not among them, nor is the contract: a new version of it, or a sheet's new name, must not load
+    what is loaded already once more.
+    """
+    return hashlib.sha256(dataset.model_dump_json(exclude=_SAME_ROWS).encode()).hexdigest()
 
 
 def cell_range(text: str) -> tuple[tuple[int, int], tuple[int, int] | None]:

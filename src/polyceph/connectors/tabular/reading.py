@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from polyceph.connectors.tabular.options import FilesDataset, Format
 from polyceph.connectors.tabular.shapes import is_any_closed
-from polyceph.sdk import NO_REJECTS, Column, Invalid, Note, NotFound, Problem, Tolerance, Unavailable
+from polyceph.sdk import NO_REJECTS, Column, Form, Invalid, Note, NotFound, Problem, Tolerance, Unavailable, form_of
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TZ")
 """All that the process gets of the environment; secrets are not among it."""
@@ -56,6 +56,23 @@ class Reading:
     notes: tuple[Note, ...]
     rejects: StoredRows | None = None
     """The values that did not fit, when the load tolerates them."""
+    form: Form | None = None
+    """What the file looked like."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A file that was read, or why it cannot be; either way what it looked like, as far as that can be told."""
+
+    form: Form | None
+    reading: Reading | None = None
+    refusal: Invalid | NotFound | None = None
+
+    def read(self) -> Reading:
+        """Return what came out; raise the refusal when nothing did."""
+        if self.reading is None:
+            raise self.refusal or Invalid("the file was not read")
+        return self.reading
 
 
 @dataclass(frozen=True)
@@ -77,15 +94,22 @@ def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDa
         NotFound: a sheet or a zip member does not exist.
         Unavailable: the process could not be started.
     """
+    return try_file(file, columns, dataset=dataset, folder=folder, limits=limits).read()
+
+
+def try_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDataset, folder: Path, limits: Limits) -> Tried:
+    """Read a file into `folder` and return what came out, or why it is refused, with its form; raises what is not the file's fault."""
     job = folder / "job.json"
     job.write_text(json.dumps(job_of(file, columns, dataset) | asdict(limits)), encoding="utf-8")
     _run(job, file.name, limits, may_quote=not is_any_closed(columns))
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    form = form_of(report["form"]) if "form" in report else None
     if "error" in report:
-        raise _raised(report)
+        return Tried(form, refusal=_raised(report))
     rejects = folder / "rejects.arrow"
     kept = StoredRows(rejects) if rejects.exists() else None
-    return Reading(StoredRows(folder / "rows.arrow"), report["rows"], tuple(Note(**note) for note in report["notes"]), kept)
+    notes = tuple(Note(**note) for note in report["notes"])
+    return Tried(form, Reading(StoredRows(folder / "rows.arrow"), report["rows"], notes, kept, form))
 
 
 def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from polyceph.connectors.tabular.conversion import Conversion
 from polyceph.connectors.tabular.findings import Findings
+from polyceph.connectors.tabular.form import FormSeen, look
 from polyceph.connectors.tabular.formats import decide
 from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset
 from polyceph.connectors.tabular.spool import Locate, Portion, Spool
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
     folder = job_path.parent
     _limit(job["memory_mb"], job["seconds"], job["disk_mb"])
     findings = Findings(job["name"], shown=job["options"]["problems_shown"])
+    report: dict[str, Any]
     try:
         rows = read_job(job, folder, findings)
         report = {"rows": rows, "notes": [asdict(note) for note in findings.notes]}
@@ -45,6 +47,10 @@ def main(arguments: list[str]) -> int:
     except (Invalid, NotFound) as error:
         report = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
         report["problems"] = [asdict(problem) for problem in error.problems]
+        if findings.form.names and not findings.form.looks:
+            _look_at_all(job, folder, findings.form)
+    if findings.form.is_told(len(job["columns"])):
+        report["form"] = asdict(findings.form.form())
     (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
     return 0
 
@@ -71,14 +77,38 @@ def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
     spool.write(portions, dataset)
     formats = decide(spool, dataset, findings)
     conversion = Conversion(spool, formats, dataset, locate, findings)
+    try:
+        rows = _convert(conversion, folder)
+    finally:
+        look(findings.form, spool, formats, findings.cells)
+    findings.settle(rows + len(findings.rejected_rows), tolerance)
+    _write_rejects(folder / "rejects.arrow", findings)
+    return rows
+
+
+def _convert(conversion: Conversion, folder: Path) -> int:
     rows = 0
     with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, conversion.schema()) as writer:
         for batch in conversion.batches():
             rows += len(batch)
             writer.write_batch(batch)
-    findings.settle(rows + len(findings.rejected_rows), tolerance)
-    _write_rejects(folder / "rejects.arrow", findings)
     return rows
+
+
+def _look_at_all(job: dict[str, Any], folder: Path, seen: FormSeen) -> None:
+    """Look at the values of a file whose columns are not those that are promised, so that a renamed or new column is known by them."""
+    columns = tuple(Column(name, "string") for name in dict.fromkeys(seen.names))
+    apart = Findings(job["name"])
+    try:
+        dataset = FilesDataset.model_validate(job["options"])
+        portions, _ = _portions(_unpacked(Path(job["path"]), dataset, folder), job["format"], columns, dataset, apart)
+        spool = Spool(folder / "looked.arrow", columns)
+        spool.write(portions, dataset)
+        apart.form.names, apart.form.of = list(seen.names), {i: seen.names.index(c.name) for i, c in enumerate(columns)}
+        look(apart.form, spool, (), apart.cells)
+    except (Invalid, NotFound):
+        return
+    seen.looks, seen.rows = apart.form.looks, apart.form.rows
 
 
 def _write_rejects(path: Path, findings: Findings) -> None:
