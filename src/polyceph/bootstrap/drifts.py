@@ -1,4 +1,4 @@
-"""Drift as the platform sees it: tasks taken from the lakes' quarantine, decisions written into the declarations and told to the domains."""
+"""Drift as the platform sees it: tasks from the lakes' quarantine, decisions written into the declarations and told to the domains."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def _decide(platform: Platform, number: int, person: str | None, decide: Decide)
     with outbox_taken(platform.server.admin.at(platform.addresses.databases.lake)) as outbox:
         waiting = [said.id for said in waiting_sightings(outbox) if usecases.is_about(said, one)]
         question = usecases.Question(one, _domain(platform, dataset.domain), waiting)
-        version = decide(work, question, lambda edits, new: _write(platform, question, edits, new, actor), actor)
+        version = decide(work, question, lambda edits, new: _write(platform, question, (edits, new), actor), actor)
+        if version:
+            _apply(platform, dataset.domain, actor)  # what a decision had written when it was killed is applied by the next
         platform.record_drifts()  # tells the domain
     return version
 
@@ -85,8 +87,9 @@ def _domain(platform: Platform, name: str) -> Domain:
     return usable.federation.domains[name]
 
 
-def _write(platform: Platform, question: usecases.Question, edits: tuple[Edit, ...], version: str, actor: Actor) -> None:
-    """Write the edits and apply the declarations; whatever fails, the files are as they were."""
+def _write(platform: Platform, question: usecases.Question, what: tuple[tuple[Edit, ...], str], actor: Actor) -> None:
+    """Write the edits and the new version, and apply the declarations; whatever fails, the files are as they were."""
+    edits, version = what
     root, contract = platform.settings.federation.resolve(), question.contract
     promised = root / contract.place.file
     texts = {promised: edited_contract(promised.read_text(encoding="utf-8"), edits, version)}
@@ -96,13 +99,18 @@ def _write(platform: Platform, question: usecases.Question, edits: tuple[Edit, .
             raise Conflict(f"no component loads {contract.dataset}", hint="declare it in an Ingest")
         texts[root / place.file] = edited_entry((root / place.file).read_text(encoding="utf-8"), contract.dataset.name, edits)
     with _replaced(texts):
-        usable = usable_federation(platform.settings)
-        if question.domain.name in usable.refused:
-            problems: tuple[Problem, ...] = usable.refused[question.domain.name]
-            raise Invalid(f"with this decision {contract.place.file} would be wrong; it is as it was", problems=problems)
-        commit = code_commit(platform.settings.federation)
-        work = PostgresUnitOfWork(platform.engine)
-        apply_federation(work, platform.queries(), usable.federation, actor=actor, commit=commit, left_out=usable.refused.keys())
+        _apply(platform, question.domain.name, actor)
+
+
+def _apply(platform: Platform, domain: str, actor: Actor) -> None:
+    """Apply the declarations as they are now; nothing happens when they are applied already."""
+    usable = usable_federation(platform.settings)
+    if domain in usable.refused:
+        problems: tuple[Problem, ...] = usable.refused[domain]
+        raise Invalid(f"the declarations of {domain} would be wrong with this decision; they are as they were", problems=problems)
+    commit = code_commit(platform.settings.federation)
+    work = PostgresUnitOfWork(platform.engine)
+    apply_federation(work, platform.queries(), usable.federation, actor=actor, commit=commit, left_out=usable.refused.keys())
 
 
 @contextmanager

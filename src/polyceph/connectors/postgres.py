@@ -11,7 +11,7 @@ from typing import ClassVar
 from polyceph.connectors.postgres_bound import Bound, find_bound
 from polyceph.connectors.postgres_options import PostgresDataset, PostgresSource
 from polyceph.connectors.postgres_pushdown import Reading, pushdown
-from polyceph.connectors.postgres_server import Connection, Relation, check_readable, describe, entered, match_columns
+from polyceph.connectors.postgres_server import Connection, Relation, check_readable, describe, entered, match_columns, tables_like
 from polyceph.connectors.validation import validated
 from polyceph.sdk import Admission, Arrival, Column, Delivery, Demand, Follows, Form, FormColumn, Note, NotFound, Options
 
@@ -73,8 +73,9 @@ def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> 
     """Return what the dataset reads, None when its table has another name now and its owner has to say so; raise what `describe` raises."""
     try:
         return describe(connection, dataset)
-    except NotFound as error:
-        there = error.problems[0].allowed if error.problems else ()
+    except NotFound:
+        last = demand.last_form()
+        there = tables_like(connection, dataset, [one.name for one in last.columns]) if last and dataset.table else ()
         form = Form((), table=there[0] if there else "", asked=dataset.table or "", is_open=True, is_exact=True)
         if demand.admits(Arrival("", dataset.table or "", form)) is Admission.LOAD:
             raise

@@ -129,6 +129,18 @@ def _describe_table(connection: Connection, dataset: PostgresDataset) -> Relatio
     return Relation(columns, f"{schema}.{table}", schema=schema, table=table, oid=int(str(rows[0][2])))
 
 
+def tables_like(connection: Connection, dataset: PostgresDataset, columns: list[str]) -> tuple[str, ...]:
+    """Return the tables of the dataset's schema that have all these columns, the one whose name is nearest first."""
+    schema, table = dataset.table_parts()
+    rows = connection.execute(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY(%s)"
+        " WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') GROUP BY c.relname HAVING count(*) = %s",
+        (columns, schema, len(columns)),
+    ).fetchall()
+    return tuple(f"{schema}.{name}" for name in nearest(table, [str(row[0]) for row in rows]))
+
+
 def _type_name(kind: str, modifier: object) -> str:
     return "numeric with precision" if kind == "numeric" and isinstance(modifier, int) and modifier >= 0 else kind
 
