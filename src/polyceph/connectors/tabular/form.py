@@ -20,6 +20,7 @@ _NUMBER = r"^[-+]?(?:0|[1-9][0-9 .,'’\x{00a0}\x{202f}]*|0[.,][0-9]+)(?:[eE][-+
 """RE2: a number as people write it; a code with zeros before it is none."""
 _DATE = r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T ].*)?$"
 _COMMA, _DOT = r"\d,(?:\d{1,2}|\d{4,})\D*$", r"\d\.(?:\d{1,2}|\d{4,})\D*$"
+_LONGEST_NAME = 2_000
 _ENOUGH_VALUES = 5
 """A column of fewer wrong values may be a slip; of so many and not one right value it is another column."""
 
@@ -43,7 +44,7 @@ class FormSeen:
     def header(self, cells: Sequence[str], positions: Mapping[int, int], surplus: Sequence[int]) -> None:
         """Keep the columns of a header: those that are promised and those that are surplus."""
         kept = sorted({*positions.values(), *surplus})
-        self.names = [cells[at] or f"(column {at + 1})" for at in kept]
+        self.names = [cells[at][:_LONGEST_NAME] or f"(column {at + 1})" for at in kept]
         self.of = {index: kept.index(at) for index, at in positions.items()}
 
     def is_told(self, promised: int) -> bool:

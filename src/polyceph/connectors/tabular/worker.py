@@ -37,13 +37,21 @@ def main(arguments: list[str]) -> int:
     job = json.loads(job_path.read_text(encoding="utf-8"))
     folder = job_path.parent
     _limit(job["memory_mb"], job["seconds"], job["disk_mb"])
+    try:
+        report = report_on(job, folder)
+    except MemoryError:
+        return OUT_OF_MEMORY
+    (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
+    return 0
+
+
+def report_on(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Read the file of a job into `folder` and return what is said of it: rows and notes, or why it is refused; and its form."""
     findings = Findings(job["name"], shown=job["options"]["problems_shown"])
     report: dict[str, Any]
     try:
         rows = read_job(job, folder, findings)
         report = {"rows": rows, "notes": [asdict(note) for note in findings.notes]}
-    except MemoryError:
-        return OUT_OF_MEMORY
     except (Invalid, NotFound) as error:
         report = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
         report["problems"] = [asdict(problem) for problem in error.problems]
@@ -51,8 +59,7 @@ def main(arguments: list[str]) -> int:
             _look_at_all(job, folder, findings.form)
     if findings.form.is_told(len(job["columns"])):
         report["form"] = asdict(findings.form.form())
-    (folder / "report.json").write_text(json.dumps(report, ensure_ascii=False), encoding="utf-8")
-    return 0
+    return report
 
 
 def _limit(memory_mb: int, seconds: int, disk_mb: int) -> None:

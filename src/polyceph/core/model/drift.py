@@ -13,8 +13,8 @@ from typing import Any
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.errors import Invalid
 
-_MOST_COLUMNS = 5_000
-_LONGEST_TEXT = 500
+_MOST_COLUMNS = 20_000
+_LONGEST_TEXT = 5_000
 
 
 @dataclass(frozen=True)
