@@ -23,12 +23,15 @@ class Gate:
         self._source = source
         self._run = run
         self._noticed: dict[str, tuple[Note, ...]] = {}
+        self._known: list[Form | None] = []
         self.waiting: list[Sighting] = []
         self.passed: list[str] = []
 
     def last_form(self) -> Form | None:
-        """Return what the last delivery that was loaded looked like."""
-        return self._runtime.lake.last_form(self._contract.dataset)
+        """Return what the last delivery that was loaded looked like; asked once until the next is loaded."""
+        if not self._known:
+            self._known.append(self._runtime.lake.last_form(self._contract.dataset))
+        return self._known[0]
 
     def admits(self, arrival: Arrival) -> Admission:
         """Compare an arrival with the contract and the last form; what drifts and is not decided yet goes into quarantine.
@@ -54,7 +57,8 @@ class Gate:
         return Admission.WAIT
 
     def told(self, report: LoadReport) -> LoadReport:
-        """Return a report with what differs in the delivery's form and does not stop it."""
+        """Return the report of a load with what differs in the delivery's form and did not stop it."""
+        self._known.clear()
         noticed = self._noticed.get(report.origin, ())
         return replace(report, notes=(*report.notes, *noticed))
 

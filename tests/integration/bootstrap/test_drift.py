@@ -107,7 +107,7 @@ TABLES = {
     "t_emptied": "UPDATE t_emptied SET note = NULL",
     "t_moved": "ALTER TABLE t_moved RENAME TO t_moved_2026",
 }
-MORE = ("again", "killed", "unwritable", "kept", "refused")
+MORE = ("ordered", "again", "killed", "unwritable", "kept", "refused")
 BOOKS = ("sheet", "book_added", "found_sheet")
 
 
@@ -118,7 +118,12 @@ def good(name: str) -> bytes:
 def entry(name: str) -> str:
     if name in TABLES:
         return f"- {{name: {name}, table: public.{name}}}"
-    more = {"declared_dates": ", date_format: '%Y-%m-%d'", "declared_decimals": ", decimal: '.'", "sheet": ", sheet: Feuille"}
+    more = {
+        "declared_dates": ", date_format: '%Y-%m-%d'",
+        "declared_decimals": ", decimal: '.'",
+        "sheet": ", sheet: Feuille",
+        "ordered": ", load: diff",
+    }
     return f"- {{name: {name}, path: '{name}_*.{'xlsx' if name in BOOKS else 'csv'}'{more.get(name, '')}}}   # {name} as it comes"
 
 
@@ -191,7 +196,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     people = {role: declared.split(f"{role}: ")[1].split()[0] for role in people}
     for name in (*STOPS, *GOES_ON, *MORE, *TABLES):
         names = {one.casefold(): one if name not in TABLES else one.casefold() for one in HEADER}
-        (home / "contracts" / "raw" / f"{name}.odcs.yaml").write_text(CONTRACT.format(name=name, **people, **names))
+        text = CONTRACT.format(name=name, **people, **names)
+        text = text.replace("integer, required: true", "integer, required: true, primaryKey: true") if name == "ordered" else text
+        (home / "contracts" / "raw" / f"{name}.odcs.yaml").write_text(text)
     for kind, source, entries in (("f", "deliveries", (*STOPS, *GOES_ON, *MORE)), ("t", "town_hall", tuple(TABLES))):
         (home / "defs" / "ingest" / kind).mkdir()
         lines = textwrap.indent("\n".join(map(entry, entries)), "    ")
@@ -342,6 +349,22 @@ def test_a_conforming_delivery_is_loaded_while_one_waits_and_others_of_the_same_
         assert result.success, failure(result)
         assert library.rows("again") == 85
     assert library.events("again") == ["drift.found", "drift.mapped"]
+
+
+def test_a_load_that_compares_keeps_its_order_while_one_waits(library: Library) -> None:
+    load_good(library, "ordered")
+    library.deliver("ordered", csv_of((*HEADER[:3], "Montant", "Note"), ROWS[:29]), 2)
+    library.deliver("ordered", csv_of(rows=ROWS[:28]), 3)
+    assert not library.load("ordered").success
+    assert library.rows("ordered") == 30
+    [task] = library.tasks("ordered")
+    drifts.accept(library.platform, task.number, library.owner)
+    result = library.load("ordered")
+    assert result.success, failure(result)
+    assert library.rows("ordered") == 32  # one row gone, then another
+    with library.platform.lake("library") as lake:
+        gone = lake.query("SELECT id, _origin FROM library.raw.ordered WHERE _change = 'removed' ORDER BY id").to_pylist()
+    assert gone == [{"id": 29, "_origin": "ordered_3.csv"}, {"id": 30, "_origin": "ordered_2.csv"}]
 
 
 def test_a_contract_that_cannot_be_written_is_as_it_was_and_the_drift_waits(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
