@@ -50,7 +50,9 @@ def record_sightings(uow: UnitOfWork, queries: Queries, said: Sequence[SaidSight
 
     A decision that was recorded and never told, because the process ended between, is told now.
     """
-    decided = {number: one.state for one in queries.drifts() if one.state is not State.WAITING for number in one.covers} if said else {}
+    known = queries.drifts() if said else ()
+    decided = {number: one.state for one in known if one.state is not State.WAITING for number in one.covers}
+    waiting = {(one.sighting.dataset, one.sighting.digest) for one in known if one.state is State.WAITING}
     told: dict[State, list[int]] = {}
     unreadable: list[int] = []
     found = 0
@@ -60,8 +62,9 @@ def record_sightings(uow: UnitOfWork, queries: Queries, said: Sequence[SaidSight
             told.setdefault(decided[one.id], []).append(one.id)
         elif sighting is None:
             unreadable.append(one.id)
-        else:
+        elif (sighting.dataset, sighting.digest) not in waiting:
             found += _find(uow, one, sighting)
+            waiting.add((sighting.dataset, sighting.digest))
     return Settlement(told, unreadable, found)
 
 
