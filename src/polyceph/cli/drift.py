@@ -74,6 +74,7 @@ def accept(number: Number, person: Person = None, json: Json = False) -> None:
 def map_(
     number: Number,
     column: Annotated[list[str] | None, typer.Option(help="CONTRACT=SOURCE: where a column is found; may be repeated.")] = None,
+    table: Annotated[str, typer.Option(help="The sheet or table that holds it now; the one with the nearest name when left out.")] = "",
     person: Person = None,
     json: Json = False,
 ) -> None:
@@ -82,12 +83,14 @@ def map_(
     Example: polyceph drift map 3 --column amount=Montant --as anne.dupont
     """
     from polyceph.bootstrap.drifts import map_names
+    from polyceph.core.policies.contract_versions import TABLE
     from polyceph.errors import Invalid
 
     pairs = [one.partition("=") for one in column or []]
     if wrong := [f"{name}{sign}{source}" for name, sign, source in pairs if not (name and sign and source)]:
         raise Invalid(f"--column {wrong[0]!r} is no CONTRACT=SOURCE", hint="write for example --column amount=Montant")
-    version = map_names(_platform(), number, person, {name: source for name, _, source in pairs})
+    names = {name: source for name, _, source in pairs} | ({TABLE: table} if table else {})
+    version = map_names(_platform(), number, person, names)
     _decided(number, "mapped", version, json=json)
 
 

@@ -166,6 +166,10 @@ CASES: dict[str, list[Case]] = {
         ),
         Case(lambda w: [drift.record_sightings(w.work, w.queries, [SIGHTED]) for _ in range(2)], ()),
         Case(
+            lambda w: drift.record_sightings(w.work, w.queries, [replace(SIGHTED, body=SIGHTED.body.replace("Commune", "85073003328"))]),
+            ("drift.found",),
+        ),
+        Case(
             lambda w: drift.record_sightings(w.work, w.queries, [replace(SIGHTED, role="domain_culture"), replace(SIGHTED, body="[]")]), ()
         ),
     ],

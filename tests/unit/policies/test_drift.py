@@ -14,7 +14,7 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Domain
 from polyceph.core.model.drift import Form, FormColumn, Kind, Sighting, as_body, from_body
 from polyceph.core.model.place import Place
-from polyceph.core.policies.contract_versions import accepting, mapping, next_version, unmapped
+from polyceph.core.policies.contract_versions import TABLE, accepting, mapping, next_version, unmapped
 from polyceph.core.policies.drift import differences, may_decide, stops
 from polyceph.errors import Invalid
 
@@ -167,6 +167,8 @@ def test_a_mapping_keeps_the_promise_and_says_what_it_does_not_settle() -> None:
     assert (left.in_entry, left.key, left.value) == (True, "ignore_columns", "sex")
     assert [one.kind for one in unmapped(sighting("removed"), {})] == [Kind.REMOVED]
     assert unmapped(sighting("removed"), {"grant": "Subside"}) == ()
+    [other] = mapping(sighting("sheet renamed and lost"), {TABLE: "v"})
+    assert (other.in_entry, other.key, other.value) == (True, "sheet", "v")
 
 
 def test_a_sighting_goes_through_json_and_the_same_change_has_the_same_digest() -> None:

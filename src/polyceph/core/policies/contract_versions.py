@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.drift import Difference, Edit, Form, FormColumn, Kind, Sighting
 from polyceph.core.policies.drift import logical_type
 
+TABLE = ""
+"""Stands for the sheet or table among the names of columns."""
 _MAJOR, _MINOR, _PATCH = 0, 1, 2
 
 
@@ -19,14 +22,15 @@ def accepting(contract: Contract, sighting: Sighting) -> tuple[Edit, ...]:
 def mapping(sighting: Sighting, names: Mapping[str, str]) -> tuple[Edit, ...]:
     """Return the edits by which the contract keeps its promise and finds it under other names; columns nobody asked for are left out.
 
-    `names` tells the source's name of a contract's column where the drift itself does not.
+    `names` tells the source's name of a contract's column where the drift itself does not; under `TABLE`, that of a sheet or table.
     """
-    renamed = {one.column: one.is_ for one in sighting.differences if one.kind in (Kind.RENAMED, Kind.RESPELT) and one.stops} | dict(names)
+    columns = {column: name for column, name in names.items() if column != TABLE}
+    renamed = {one.column: one.is_ for one in sighting.differences if one.kind in (Kind.RENAMED, Kind.RESPELT) and one.stops} | columns
     edits = [Edit("set", column, "physicalName", name) for column, name in renamed.items()]
     mapped = {*renamed, *renamed.values()}
     for one in sighting.differences:
         if one.stops and one.column not in mapped:
-            edits += _left_out(one, sighting.form)
+            edits += _left_out(replace(one, is_=names.get(TABLE, one.is_)) if one.kind is Kind.TABLE else one, sighting.form)
     return tuple(edits)
 
 

@@ -9,7 +9,7 @@ from polyceph.core.model.contract import Contract
 from polyceph.core.model.domain import Domain
 from polyceph.core.model.drift import Drift, Edit, SaidSighting, Sighting, State, from_body
 from polyceph.core.model.event import Actor, ActorKind, Event
-from polyceph.core.policies.contract_versions import accepting, mapping, next_version, unmapped
+from polyceph.core.policies.contract_versions import TABLE, accepting, mapping, next_version, unmapped
 from polyceph.core.policies.drift import may_decide
 from polyceph.core.ports import Queries, UnitOfWork
 from polyceph.errors import Conflict, Denied, Invalid, NotFound
@@ -129,8 +129,8 @@ def _find(uow: UnitOfWork, one: SaidSighting, sighting: Sighting) -> bool:
         number = uow.find_drift(sighting, one.at)
         if number is not None:
             actor = Actor(ActorKind.SERVICE, f"domain:{sighting.dataset.domain}")
-            ties = {"run": sighting.run} if sighting.run else {}
-            _record(uow, sighting, "drift.found", actor, {"number": number, "origin": sighting.origin}, ties=ties)
+            event = _event(sighting, "drift.found", actor, {"number": number, "origin": sighting.origin})
+            _record(uow, replace(event, correlation={"run": sighting.run} if sighting.run else {}), sighting)
         uow.commit()
     return number is not None
 
@@ -144,7 +144,8 @@ def _must_decide(uow: UnitOfWork, question: Question, actor: Actor) -> None:
     if decision.allowed:
         return
     with uow:
-        _record(uow, drift.sighting, "drift.refused", actor, {"number": drift.number}, refused=decision.reason)
+        event = _event(drift.sighting, "drift.refused", actor, {"number": drift.number})
+        _record(uow, replace(event, allowed=False, policy=decision.policy, reason=decision.reason), drift.sighting)
         uow.commit()
     raise Denied(decision.reason, hint=decision.hint)
 
@@ -177,26 +178,17 @@ def _decide(uow: UnitOfWork, question: Question, decided: tuple[State, Actor], v
     drift = question.drift
     with uow:
         uow.decide_drift(drift.number, state, by=actor.on_behalf_of or actor.id, covers=question.covers)
-        _record(uow, drift.sighting, _EVENTS[state], actor, {"number": drift.number, **({"versions": versions} if versions else {})})
+        after = {"number": drift.number, **({"versions": versions} if versions else {})}
+        _record(uow, _event(drift.sighting, _EVENTS[state], actor, after), drift.sighting)
         uow.commit()
 
 
 _EVENTS = {State.ACCEPTED: "drift.accepted", State.MAPPED: "drift.mapped", State.REFUSED: "drift.refused"}
 
 
-def _record(
-    uow: UnitOfWork,
-    sighting: Sighting,
-    action: str,
-    actor: Actor,
-    after: Mapping[str, object],
-    *,
-    ties: Mapping[str, str] | None = None,
-    refused: str | None = None,
-) -> None:
-    """Record an event; what the source named is left out where the journal may not hold it."""
+def _event(sighting: Sighting, action: str, actor: Actor, after: Mapping[str, object]) -> Event:
     told = [{"kind": one.kind.value, "column": one.column, "was": one.was, "is": one.is_} for one in sighting.differences if one.stops]
-    event = Event(
+    return Event(
         actor=actor,
         door="ingest" if action == "drift.found" else "cli",
         action=action,
@@ -204,26 +196,23 @@ def _record(
         subject_id=str(sighting.dataset),
         domain=sighting.dataset.domain,
         subject_version=sighting.contract,
-        allowed=refused is None,
-        policy="drift" if refused else None,
-        reason=refused,
         after={**after, "differences": told},
-        correlation=ties or {},
     )
+
+
+def _record(uow: UnitOfWork, event: Event, sighting: Sighting) -> None:
+    """Record an event; what the source named is left out where the journal may not hold it."""
     try:
         uow.record(event)
     except Invalid:
-        uow.record(_without_names(event, after, sighting))
-
-
-def _without_names(event: Event, after: Mapping[str, object], sighting: Sighting) -> Event:
-    number = {key: value for key, value in after.items() if key != "origin"}
-    return replace(event, after={**number, "digest": sighting.digest})
+        kept = {key: value for key, value in (event.after or {}).items() if key not in ("origin", "differences")}
+        uow.record(replace(event, after={**kept, "digest": sighting.digest}))
 
 
 def _refuse_unknown(contract: Contract, sighting: Sighting, names: Mapping[str, str]) -> None:
     promised, there = {one.name for one in contract.columns}, {one.name for one in sighting.form.columns}
-    wrong = sorted(set(names) - promised) + sorted(set(names.values()) - there)
+    columns = {column: name for column, name in names.items() if column != TABLE}
+    wrong = sorted(set(columns) - promised) + sorted(set(columns.values()) - there)
     if wrong:
         hint = f"the contract promises {_few(promised)}; the source has {_few(there)}"
         raise Invalid(f"column {wrong[0]!r} is not known", hint=hint)
