@@ -39,7 +39,7 @@ format: ## put the code into the agreed form
 	$(bin)/ruff check --quiet --fix-only $(code)
 	$(bin)/ruff format $(code)
 
-bench: ## run all benchmarks (BENCH=spine.ingest: one; its last line is one JSON object)
+bench: ## run all benchmarks (BENCH=sources.postgres: one; its last line is one JSON object)
 	@requirements/environment.sh dev
 	mkdir -p bench/results
 	for script in $(if $(BENCH),bench/$(subst .,_,$(BENCH)).py,$(sort $(filter-out bench/_%,$(wildcard bench/*_*.py)))); do
@@ -62,5 +62,5 @@ environment: ## only install the environment for tests and checks
 	@requirements/environment.sh dev
 
 clean: ## remove the environment, the demo's state and everything generated
-	@rm -rf .venv .polyceph .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build bench/results
+	@rm -rf .venv .peers .polyceph .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build bench/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,6 +9,7 @@ from typing import Any
 from polyceph.errors import Misconfigured, NotFound
 
 CONNECTORS = "polyceph.connectors"
+VAULTS = "polyceph.vaults"
 
 
 def names(group: str) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from typing import Annotated, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
 
-from polyceph.core.model.contract import Column, Contract
+from polyceph import plugins
+from polyceph.core.model.contract import Column, Contract, ValueRule
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.drift import Form, FormColumn, form_of
+from polyceph.core.model.phonex import phonex
 from polyceph.core.source_ports import (
     NO_REJECTS,
     Admission,
@@ -31,7 +33,7 @@ from polyceph.core.source_ports import (
     SourceTable,
     Tolerance,
 )
-from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, Problem, Unavailable
+from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, PolycephError, Problem, Unavailable
 
 __all__ = [
     "NO_REJECTS",
@@ -58,17 +60,21 @@ __all__ = [
     "Note",
     "Options",
     "Original",
+    "PolycephError",
     "Problem",
     "Pushdown",
     "Sample",
     "SecretName",
     "SecretStr",
+    "SecretVault",
     "SourceColumn",
     "SourceTable",
     "Tolerance",
     "Unavailable",
+    "ValueRule",
     "Zone",
     "form_of",
+    "phonex",
     "secret",
 ]
 
@@ -83,14 +89,52 @@ SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 """The name of an environment variable that holds a secret; declarations never hold the secret itself."""
 
 
+class SecretVault(Protocol):
+    """What the entry point `polyceph.vaults` names: a class built from the environment that gives secrets by name."""
+
+    def get(self, name: str) -> str | None:
+        """Return a secret, None when the vault has none of this name; raise `Denied` or `Unavailable` when it does not say."""
+        ...
+
+
 def secret(name: str, *, environment: Mapping[str, str] | None = None) -> SecretStr:
-    """Return the secret that the environment variable `name` holds; raise `Misconfigured` when it is not set."""
-    value = (os.environ if environment is None else environment).get(name)
+    """Return a secret: the environment variable `name`, the file that `name_FILE` names, or what the vault of this process holds.
+
+    The vault is the one that `POLYCEPH_VAULT` names (an entry point of `polyceph.vaults`); it is asked each time, so that a changed
+    secret counts at the next load.
+
+    Raises:
+        Misconfigured: it is set nowhere, the file cannot be read, or there is no such vault.
+        Denied, Unavailable: the vault refuses, or does not answer.
+    """
+    around = os.environ if environment is None else environment
+    value = around.get(name) or _of_file(name, around) or _of_vault(name, around)
     if not value:
         raise Misconfigured(
-            f"secret {name} is not set", hint=f"set the environment variable {name} for this domain (.polyceph/secrets/<domain>.env)"
+            f"secret {name} is not set",
+            hint=f"set the variable {name} for this domain (.polyceph/secrets/<domain>.env), or keep it in the domain's keyring or vault",
         )
     return SecretStr(value)
+
+
+def _of_file(name: str, environment: Mapping[str, str]) -> str | None:
+    path = environment.get(f"{name}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(
+            f"the file that {name}_FILE names cannot be read", hint="give the domain's account the right to read it"
+        ) from error
+
+
+def _of_vault(name: str, environment: Mapping[str, str]) -> str | None:
+    kind = environment.get("POLYCEPH_VAULT")
+    if not kind:
+        return None
+    vault: SecretVault = plugins.load(plugins.VAULTS, kind)(environment)
+    return vault.get(name)
 
 
 class ConnectorClass(Protocol):

@@ -170,6 +170,14 @@ class MailSettings(BaseModel):
     sender: str = "polyceph@localhost"
 
 
+class KeyringSettings(BaseModel):
+    """The passphrase that opens the domains' keyrings (`.polyceph/secrets/<domain>.keyring`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passphrase: SecretStr | None = Field(default=None, description="needed where a domain keeps its secrets in a keyring")
+
+
 class Settings(BaseSettings):
     """All settings of a polyceph process."""
 
@@ -187,6 +195,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     journal: JournalSettings = JournalSettings()
     mail: MailSettings = MailSettings()
+    keyring: KeyringSettings = KeyringSettings()
 
     def state(self) -> Path:
         """Return the absolute folder that holds everything a running federation keeps on this machine."""

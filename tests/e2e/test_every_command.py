@@ -87,12 +87,20 @@ def test_commands_on_files_alone_leave_no_event_for_there_is_no_journal_yet(walk
         ("connector", "list"),
         ("connector", "show", "files"),
         ("domain", "install", "culture"),
+        ("connector", "test", "culture/deliveries"),
+        ("source", "add", "culture/deliveries", "--table", "visits.csv", "--as", "visits_again", "--dry-run"),
         ("status",),
+        ("secret", "set", "culture", "VISITS_PASSWORD"),
+        ("secret", "list", "culture"),
+        ("secret", "remove", "culture", "VISITS_PASSWORD"),
     ):
         words = [word for word in arguments if not word.startswith("-")]
         walk.walked |= {" ".join(words[:number]) for number in (1, 2)}
-        assert polyceph(*arguments).returncode == 0, arguments
-    assert not (folder / ".polyceph" / "secrets").exists()
+        done = polyceph(*arguments, given="canary", POLYCEPH_KEYRING__PASSPHRASE="a passphrase of some length")
+        assert done.returncode == 0, (arguments, done.stderr)
+        assert "canary" not in done.stdout + done.stderr
+    assert not (folder / ".polyceph" / "secrets" / "roles.json").exists()
+    (folder / ".polyceph" / "secrets" / "culture.keyring").unlink()  # what follows starts without a passphrase
 
 
 def test_a_first_start_is_recorded_whole(walk: Walk, polyceph: Command) -> None:
@@ -213,6 +221,11 @@ def test_sealing_and_witnessing_leave_no_event_for_they_change_nothing_that_happ
         (("dossier", "culture.gold.nothing", "--from", "2026-01-01", "--to", "2100-01-01"), 3),
         (("up",), 5),
         (("connector", "show", "nothing"), 3),
+        (("secret", "list", "culture"), 7),
+        (("secret", "set", "nobody", "A"), 3),
+        (("secret", "remove", "nobody", "A"), 3),
+        (("connector", "test", "culture/nothing"), 3),
+        (("source", "add", "culture/deliveries", "--table", "nothing.csv"), 3),
         (("schema", "nothing"), 3),
     ],
 )

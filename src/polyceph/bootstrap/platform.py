@@ -111,7 +111,7 @@ class Platform:
     def domain_environment(self, domain: str) -> dict[str, str]:
         """Return the environment of a domain's processes: its own role, what its sources name, its secrets; nothing of the platform's."""
         role = self.addresses.lake(domain)
-        own = domain_environment(self.settings.state() / "secrets", domain)
+        own = domain_environment(self.settings.state() / "secrets", domain, passphrase=self.settings.keyring.passphrase)
         return {
             **passed_environment(),
             **named_environment(self.federation.domains[domain]),

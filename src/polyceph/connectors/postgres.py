@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from polyceph.connectors.postgres_bound import Bound, find_bound
+from psycopg import sql
+
+from polyceph.connectors.postgres_bound import find_range
+from polyceph.connectors.postgres_catalogue import columns_of, comment_of, list_tables, sample_rows
 from polyceph.connectors.postgres_options import PostgresDataset, PostgresSource
-from polyceph.connectors.postgres_pushdown import Reading, pushdown
-from polyceph.connectors.postgres_server import Connection, Relation, check_readable, describe, entered, match_columns, tables_like
+from polyceph.connectors.postgres_pushdown import Reading, decimals, nan_statement, pushdown
+from polyceph.connectors.postgres_server import Connection, check_readable, describe, entered, tables_like
+from polyceph.connectors.sql.ranges import follows, key_of, mode_of
+from polyceph.connectors.sql.relation import Relation, left_out, match_columns
+from polyceph.connectors.sql.samples import table_of
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Admission, Arrival, Column, Delivery, Demand, Follows, Form, FormColumn, Note, NotFound, Options
+from polyceph.sdk import Admission, Arrival, Delivery, Demand, Form, FormColumn, Note, NotFound, Options, Sample, SourceTable
 
 
 class PostgresConnector:
@@ -22,16 +27,15 @@ class PostgresConnector:
     A snapshot load reads everything and is known by the run that asks for it, so a run that is tried again loads it once. An
     incremental load reads the half-open range (from, to] of its cursor column: `to` is fixed before the read, and transactions that
     were already writing to the table then are waited for, so a row that is committed late falls into this range or into a later one.
-    Rows whose cursor value is set long before they are committed need `lag` as well.
+    Rows whose cursor value is set long before they are committed need `lag` or `overlap` as well.
     """
 
     source_options: ClassVar[type[Options]] = PostgresSource
     dataset_options: ClassVar[type[Options]] = PostgresDataset
     summary: ClassVar[str] = "Tables and queries of a PostgreSQL database, whole or incrementally by a cursor column."
 
-    def __init__(self, options: Options, *, base: Path) -> None:
+    def __init__(self, options: Options, *, base: Path) -> None:  # noqa: ARG002 -- an address of a server has no folder
         self._source = validated(PostgresSource, options, "source of connector postgres")
-        self._base = base
 
     def deliveries(self, demand: Demand) -> Iterator[Delivery]:
         """Yield one delivery with everything (snapshot) or with what is new (incremental), or nothing when nothing is new.
@@ -54,19 +58,36 @@ class PostgresConnector:
             if demand.admits(Arrival("", relation.shown, form)) is not Admission.LOAD:
                 return
             columns = match_columns(demand.contract.columns, relation, dataset)
-            check_readable(connection, relation, tuple(source for _, source in columns))
-            bound = find_bound(connection, relation, dataset, since=demand.cursor) if dataset.cursor else None
-        if dataset.cursor and bound is None:
-            return
+            check_readable(connection, relation, tuple(source for _, source in columns), dataset)
+            found = find_range(connection, relation, dataset, since=demand.cursor) if dataset.cursor else None
+            if dataset.cursor and found is None:
+                return
+            reading = Reading(relation, columns, found, dataset)
+            reading = replace(reading, spoilt=_spoilt(connection, reading))
         yield Delivery(
-            key=_key(demand, relation, bound),
-            rows=pushdown(address, Reading(relation, columns, bound)),
-            cursor=bound.until if bound else None,
-            notes=_notes(relation, columns, bound),
+            key=key_of(demand, relation, found),
+            rows=pushdown(address, reading),
+            cursor=found.until if found else None,
+            notes=_notes(reading),
             origin=relation.shown,
-            follows=Follows(demand.cursor) if bound else None,
+            follows=follows(demand, found),
+            mode=mode_of(dataset),
             form=form,
         )
+
+    def tables(self) -> Iterator[SourceTable]:
+        """Yield the tables and views that the role may read, with the rows the server's statistics estimate."""
+        with entered(self._source.address()) as connection:
+            yield from list_tables(connection)
+
+    def sample(self, options: Mapping[str, object], *, rows: int, workspace: Path) -> Sample:  # noqa: ARG002 -- nothing is stored
+        """Return the first rows of a table or query, and the columns as the server describes them; raises like `deliveries`."""
+        dataset = validated(PostgresDataset, options, "options of the dataset")
+        with entered(self._source.address()) as connection:
+            relation = describe(connection, dataset)
+            found = columns_of(connection, relation)
+            first = sample_rows(connection, relation, dataset, rows=rows)
+            return Sample(found, table_of(found, first), description=comment_of(connection, relation))
 
 
 def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> Relation | None:
@@ -82,23 +103,29 @@ def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> 
         return None
 
 
-def _key(demand: Demand, relation: Relation, bound: Bound | None) -> str:
-    if bound is None and demand.run:
-        # The same run tried again must not append the same table again.
-        wanted = "\n".join((demand.run, str(demand.dataset), relation.shown, relation.query))
-        return f"snapshot-{hashlib.sha256(wanted.encode()).hexdigest()[:40]}"
-    if bound is None:
-        return f"snapshot-{uuid.uuid4().hex}"
-    identity = "\n".join((str(demand.dataset), bound.column, bound.since or "", bound.until))
-    return f"range-{hashlib.sha256(identity.encode()).hexdigest()[:40]}"
+def _spoilt(connection: Connection, reading: Reading) -> frozenset[str]:
+    """Return the columns of decimals that hold a NaN: one pass for all, and one each when there is one."""
+    names = decimals(reading)
+    holds = [n for n in (names, *((name,) for name in names)) if n and _has_nan(connection, reading, n)] if names else []
+    return frozenset(n[0] for n in holds if len(n) == 1)
 
 
-def _notes(relation: Relation, columns: tuple[tuple[Column, str], ...], bound: Bound | None) -> tuple[Note, ...]:
-    notes = list(bound.notes) if bound else []
-    left_out = sorted(set(relation.columns) - {source for _, source in columns})
-    if left_out:
-        notes.append(Note("columns", f"{relation.shown} has columns that the contract leaves out", ", ".join(left_out)))
-    unbounded = sorted(source for column, source in columns if column.logical_type == "number" and relation.columns[source] == "numeric")
-    if unbounded:
-        notes.append(Note("precision", "numeric without precision is read as a 64-bit float", ", ".join(unbounded)))
+def _has_nan(connection: Connection, reading: Reading, names: tuple[str, ...]) -> bool:
+    return connection.execute(sql.SQL(nan_statement(reading, names))).fetchone() is not None
+
+
+def _notes(reading: Reading) -> tuple[Note, ...]:
+    relation, found = reading.relation, reading.found
+    notes = [*(found.notes if found else ()), *left_out(relation, reading.columns)]
+    floats = sorted(
+        source
+        for column, source in reading.columns
+        if column.logical_type == "number" and _becomes_float(relation.columns[source], column.physical_type)
+    )
+    if floats:
+        notes.append(Note("precision", "numeric is read as the 64-bit float that the contract promises", ", ".join(floats)))
     return tuple(notes)
+
+
+def _becomes_float(kind: str, physical: str | None) -> bool:
+    return kind == "numeric" and "(" not in (physical or "")

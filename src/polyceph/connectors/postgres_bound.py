@@ -1,20 +1,19 @@
-"""How far an incremental load reads: the range (since, until] of its cursor column, fixed before the rows are read."""
+"""How far an incremental load of PostgreSQL reads: the newest committed value, once the transactions that may still write below it end."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Literal, LiteralString
+from dataclasses import replace
+from datetime import date
+from typing import LiteralString
 
 from psycopg import sql
 
 from polyceph.connectors.postgres_options import PostgresDataset
-from polyceph.connectors.postgres_server import Connection, Relation
+from polyceph.connectors.postgres_server import Connection, from_sql, where_sql
+from polyceph.connectors.sql.ranges import Kind, Moment, Range, lag_of, range_of
+from polyceph.connectors.sql.relation import Relation
 from polyceph.sdk import Conflict, Invalid, Note
-
-Moment = datetime | date | int
-Kind = Literal["timestamptz", "timestamp", "date", "integer"]
 
 _KINDS: dict[str, Kind] = {
     "timestamp with time zone": "timestamptz",
@@ -27,23 +26,12 @@ _KINDS: dict[str, Kind] = {
 _POLL_S = 0.1
 
 
-@dataclass(frozen=True)
-class Bound:
-    """The range (since, until] of a cursor column as text that PostgreSQL and DuckDB read alike; since None is everything."""
-
-    column: str
-    kind: Kind
-    since: str | None
-    until: str
-    notes: tuple[Note, ...] = ()
-
-    @property
-    def server_type(self) -> LiteralString:
-        """The type to which both bounds are cast."""
-        return "bigint" if self.kind == "integer" else self.kind
+def server_type(kind: Kind) -> LiteralString:
+    """Return the type to which both bounds are cast."""
+    return "bigint" if kind == "integer" else kind
 
 
-def find_bound(connection: Connection, relation: Relation, dataset: PostgresDataset, *, since: str | None) -> Bound | None:
+def find_range(connection: Connection, relation: Relation, dataset: PostgresDataset, *, since: str | None) -> Range | None:
     """Return the range to read now, None when there is nothing new.
 
     The upper bound is the largest committed cursor value not younger than `lag`. Transactions that hold a write lock on the table at
@@ -55,13 +43,13 @@ def find_bound(connection: Connection, relation: Relation, dataset: PostgresData
     """
     column = str(dataset.cursor)
     kind = _kind(relation, column)
-    last = _parsed(since, kind, relation) if since is not None else None
     writers = _writers(connection, relation)
     newest = _newest(connection, relation, dataset, kind)
-    if newest is None or (last is not None and not _is_later(newest, last)):
+    found = range_of(dataset, kind, since=since, newest=newest, relation=relation)
+    if found is None:
         return None
     _wait_for(connection, writers, relation, dataset.wait_s)
-    return Bound(column, kind, _text(last) if last is not None else None, _text(newest), _notes(connection, relation, column))
+    return replace(found, notes=found.notes + _notes(connection, relation, dataset))
 
 
 def _kind(relation: Relation, column: str) -> Kind:
@@ -71,60 +59,26 @@ def _kind(relation: Relation, column: str) -> Kind:
     return _KINDS[type_name]
 
 
-def _newest(connection: Connection, relation: Relation, dataset: PostgresDataset, kind: str) -> Moment | None:
-    column = sql.Identifier(str(dataset.cursor))
-    limit, value = _limit(dataset, kind)
-    newest = sql.SQL("SELECT max({column}) FROM {source}").format(column=column, source=relation.as_sql())
+def _newest(connection: Connection, relation: Relation, dataset: PostgresDataset, kind: Kind) -> Moment | None:
+    column, lag = sql.Identifier(str(dataset.cursor)), lag_of(dataset, kind)
+    newest = sql.SQL("SELECT max({column}) FROM {source}").format(column=column, source=from_sql(relation))
     if kind == "integer":
-        row = connection.execute(newest).fetchone()
+        row = connection.execute(newest + where_sql(dataset)).fetchone()
         top = row[0] if row else None
-        return None if top is None else int(str(top)) - int(value.days)
-    lag = sql.Literal(value.days if kind == "date" else value)
-    finite = sql.SQL(" WHERE isfinite({column}) AND {column} <= {limit} - {lag}").format(column=column, limit=limit, lag=lag)
-    row = connection.execute(newest + finite).fetchone()
+        return None if top is None else int(str(top)) - int(lag.days)
+    limit = sql.SQL(" AND isfinite({column}) AND {column} <= {now} - {lag}").format(
+        column=column, now=_now(dataset, kind), lag=sql.Literal(lag.days if kind == "date" else lag)
+    )
+    row = connection.execute(newest + where_sql(dataset) + limit).fetchone()
     found = row[0] if row else None
     return found if isinstance(found, date) else None
 
 
-def _limit(dataset: PostgresDataset, kind: str) -> tuple[sql.SQL, timedelta]:
-    """Return the SQL of "now" in the cursor's type and the lag; an integer's lag travels in the days."""
-    if kind == "integer" and isinstance(dataset.lag, int | None):
-        return sql.SQL(""), timedelta(days=dataset.lag or 0)
-    if kind == "integer" or isinstance(dataset.lag, int):
-        good = "a number" if kind == "integer" else 'a time such as "5 minutes"'
-        raise Invalid(f"cursor {dataset.cursor} is of type {kind}, so lag is {good}, not {dataset.lag!r}")
-    lag = dataset.lag_time()
-    if kind == "date":
-        # A day that is not over gets more rows of the same date, which (since, until] would never see.
-        return sql.SQL("current_date"), max(timedelta(days=lag.days), timedelta(days=1))
-    return sql.SQL("now()" if kind == "timestamptz" else "localtimestamp"), lag
-
-
-def _is_later(value: Moment, last: Moment) -> bool:
-    return value > last  # type: ignore[operator]  # both come from the same column
-
-
-def _parsed(text: str, kind: Kind, relation: Relation) -> Moment:
-    try:
-        value: Moment = int(text) if kind == "integer" else date.fromisoformat(text) if kind == "date" else datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _other_type(text, kind, relation) from error
-    if isinstance(value, datetime) and (value.tzinfo is None) == (kind == "timestamptz"):
-        raise _other_type(text, kind, relation)
-    return value
-
-
-def _other_type(text: str, kind: Kind, relation: Relation) -> Invalid:
-    return Invalid(
-        f"the last load of {relation.shown} stopped at {text!r}, which is no {kind}: the cursor column has changed its type",
-        hint="go back to the former cursor column, or load into a new dataset",
-    )
-
-
-def _text(value: Moment) -> str:
-    if isinstance(value, datetime):
-        return (value.astimezone(UTC) if value.tzinfo else value).isoformat(sep=" ", timespec="microseconds")
-    return str(value)
+def _now(dataset: PostgresDataset, kind: Kind) -> sql.Composable:
+    if kind == "timestamptz":
+        return sql.SQL("now()")
+    wall = sql.SQL("(now() AT TIME ZONE {})").format(sql.Literal(dataset.timezone)) if dataset.timezone else sql.SQL("localtimestamp")
+    return sql.SQL("{}::date").format(wall) if kind == "date" else wall
 
 
 def _writers(connection: Connection, relation: Relation) -> set[str]:
@@ -149,8 +103,9 @@ def _wait_for(connection: Connection, writers: set[str], relation: Relation, wai
         time.sleep(_POLL_S)
 
 
-def _notes(connection: Connection, relation: Relation, column: str) -> tuple[Note, ...]:
-    empty = sql.SQL("SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1").format(relation.as_sql(), sql.Identifier(column))
+def _notes(connection: Connection, relation: Relation, dataset: PostgresDataset) -> tuple[Note, ...]:
+    column = str(dataset.cursor)
+    empty = sql.SQL("SELECT 1 FROM {}{} AND {} IS NULL LIMIT 1").format(from_sql(relation), where_sql(dataset), sql.Identifier(column))
     if connection.execute(empty).fetchone() is None:
         return ()
     return (Note("cursor", f"{relation.shown} has rows without {column}: an incremental load never reads them", column),)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import duckdb
 from psycopg import sql
 from sqlglot import exp
 
-from polyceph.connectors.postgres_bound import Bound
-from polyceph.connectors.postgres_options import ServerAddress
-from polyceph.connectors.postgres_server import Relation
+from polyceph.connectors.postgres_bound import server_type
+from polyceph.connectors.postgres_options import PostgresDataset
+from polyceph.connectors.postgres_server import from_sql, where_sql
+from polyceph.connectors.sql.options import ServerAddress
+from polyceph.connectors.sql.ranges import Range
+from polyceph.connectors.sql.relation import Matched, Relation
+from polyceph.connectors.sql.walls import instant
 from polyceph.connectors.types import duckdb_type
 from polyceph.sdk import Column, Pushdown, Unavailable
 
@@ -25,19 +29,22 @@ _SAFE = {
     "bigint": ("BIGINT",),
     "real": ("DOUBLE",),
     "double precision": ("DOUBLE",),
-    "numeric": ("DOUBLE",),
-    "numeric with precision": ("DOUBLE",),
     "date": ("DATE", "TIMESTAMP"),
 }
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What to read: the relation, contract column → source column, and the range, None for everything."""
+    """What to read: the relation, contract column → source column, the range (None for everything), the dataset's options.
+
+    `spoilt` are columns of decimals among which there is a NaN: they are read as text.
+    """
 
     relation: Relation
-    columns: tuple[tuple[Column, str], ...]
-    bound: Bound | None
+    columns: Matched
+    found: Range | None
+    dataset: PostgresDataset
+    spoilt: frozenset[str] = frozenset()
 
 
 def pushdown(address: ServerAddress, reading: Reading) -> Pushdown:
@@ -51,10 +58,16 @@ def pushdown(address: ServerAddress, reading: Reading) -> Pushdown:
         try:
             _attach(connection, address, alias)
         except duckdb.Error as error:
-            raise Unavailable(f"DuckDB cannot enter {address.shown}: {_without_secret(str(error), address)}") from None
+            raise Unavailable(f"DuckDB cannot enter {address.shown}: {address.without_password(str(error))}") from None
         return _select(reading, alias).sql(dialect="duckdb")
 
     return Pushdown(prepare)
+
+
+def decimals(reading: Reading) -> tuple[str, ...]:
+    """Return the columns that DuckDB reads as decimals: of a NaN among them it makes 0."""
+    types = reading.relation.columns
+    return tuple(dict.fromkeys(s for _, s in reading.columns if types[s].startswith("numeric(")))
 
 
 def _attach(connection: Any, address: ServerAddress, alias: str) -> None:
@@ -78,26 +91,59 @@ def _literal(text: str) -> str:
     return exp.Literal.string(text).sql(dialect="duckdb")
 
 
-def _without_secret(text: str, address: ServerAddress) -> str:
-    return text.replace(address.password.get_secret_value(), "***").strip().splitlines()[0]
-
-
 def _select(reading: Reading, alias: str) -> exp.Select:
-    relation, bound = reading.relation, reading.bound
-    fields = [_field(column, source, relation.columns[source]) for column, source in reading.columns]
-    if relation.table and (bound is None or bound.since is None):
+    relation, found = reading.relation, reading.found
+    if _is_scannable(reading):
         # The scanner splits the table by pages over the threads; that is the fast way to read all of it.
-        found = exp.select(*fields).from_(exp.table_(relation.table, db=relation.schema, catalog=alias, quoted=True))
-        return found.where(_until(bound)) if bound else found
-    # One statement on the server: it can use the index on the cursor, which a scan by pages cannot.
-    statement = exp.Literal.string(_on_server(reading))
-    return exp.select(*fields).from_(exp.Table(this=exp.func("postgres_query", exp.Literal.string(alias), statement)))
+        table = exp.table_(relation.table, db=relation.schema, catalog=alias, quoted=True)
+        select = exp.select(*(_field(column, source, source, reading) for column, source in reading.columns)).from_(table)
+        select = select.where(_until(found)) if found else select
+    else:
+        # One statement on the server: it can use the index on the cursor, which a scan by pages cannot.
+        fields = [_field(column, source, f"c{at}", reading) for at, (column, source) in enumerate(reading.columns)]
+        select = exp.select(*fields).from_(_query(alias, _statement(reading)))
+    return select.where(_guard(reading, alias)) if _guarded(reading) else select
 
 
-def _field(column: Column, source: str, source_type: str) -> exp.Expr:
-    value: exp.Expr = exp.column(source, quoted=True)
-    target = duckdb_type(column)
-    if (target, source_type) in (("TIMESTAMP", "timestamp with time zone"), ("TIMESTAMPTZ", "timestamp without time zone")):
+def _is_scannable(reading: Reading) -> bool:
+    """Tell whether DuckDB may read the table by itself: all of it, in its own types; it takes "Name" and "name" for the same column."""
+    relation, found = reading.relation, reading.found
+    is_whole = (found is None or found.start is None) and reading.dataset.filter is None
+    is_distinct = len({name.casefold() for name in relation.columns}) == len(relation.columns)
+    return bool(relation.table) and is_whole and is_distinct and not any(_on_server(c, source, reading) for c, source in reading.columns)
+
+
+def _guarded(reading: Reading) -> tuple[str, ...]:
+    return tuple(name for name in decimals(reading) if name not in reading.spoilt)
+
+
+def _guard(reading: Reading, alias: str) -> exp.Expr:
+    """Return a condition that breaks the read off, should a NaN have come since they were looked for: DuckDB would read it as 0."""
+    table = _query(alias, nan_statement(reading, _guarded(reading)))
+    # A cast that fails is a value that does not fit, for the lake; error() would be raised when the statement is planned.
+    found = exp.select("CAST(CASE WHEN count(*) > 0 THEN 'a decimal of the source is NaN' ELSE 'true' END AS BOOLEAN)").from_(table)
+    return exp.EQ(this=exp.Subquery(this=found), expression=exp.true())
+
+
+def nan_statement(reading: Reading, names: tuple[str, ...]) -> str:
+    """Return the statement that finds a NaN in one of the columns, within the range."""
+    bad = sql.SQL(" OR ").join(sql.SQL("{} = 'NaN'").format(sql.Identifier(name)) for name in names)
+    statement = sql.SQL("SELECT 1 FROM {}{} AND ({}) LIMIT 1").format(from_sql(reading.relation), _range(reading), bad)
+    return statement.as_string(None)
+
+
+def _query(alias: str, statement: str) -> exp.Table:
+    return exp.Table(this=exp.func("postgres_query", exp.Literal.string(alias), exp.Literal.string(statement)))
+
+
+def _field(column: Column, source: str, name: str, reading: Reading) -> exp.Expr:
+    """Return the value that DuckDB finds under `name`, in the promised type, under the contract's name."""
+    source_type = reading.relation.columns[source]
+    value: exp.Expr = exp.column(name, quoted=True)
+    target, zone = duckdb_type(column), reading.dataset.timezone
+    if (target, source_type) == ("TIMESTAMPTZ", "timestamp without time zone") and zone:
+        value = instant(value, zone=zone, ambiguous=reading.dataset.ambiguous)
+    elif (target, source_type) in (("TIMESTAMP", "timestamp with time zone"), ("TIMESTAMPTZ", "timestamp without time zone")):
         # A bare cast would take the time zone of whoever runs it.
         value = exp.AtTimeZone(this=value, zone=exp.Literal.string("UTC"))
     elif _is_safe(source_type, target):
@@ -107,21 +153,43 @@ def _field(column: Column, source: str, source_type: str) -> exp.Expr:
 
 def _is_safe(source_type: str, target: str) -> bool:
     """Tell whether no value can fail to be cast; the lake casts all else, checks it and names the rows that fail."""
+    if source_type.startswith("numeric"):
+        return target == "DOUBLE"
     return target in ("VARCHAR", "JSON") or target in _SAFE.get(source_type, ())
 
 
-def _until(bound: Bound) -> exp.Expr:
-    value = exp.cast(exp.Literal.string(bound.until), exp.DataType.build(bound.server_type, dialect="postgres"))
-    return exp.LTE(this=exp.column(bound.column, quoted=True), expression=value)
+def _until(found: Range) -> exp.Expr:
+    value = exp.cast(exp.Literal.string(found.until), exp.DataType.build(server_type(found.kind), dialect="postgres"))
+    return exp.LTE(this=exp.column(found.column, quoted=True), expression=value)
 
 
-def _on_server(reading: Reading) -> str:
-    names = dict.fromkeys(source for _, source in reading.columns)
-    statement = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(map(sql.Identifier, names)), reading.relation.as_sql())
-    bound = reading.bound
-    if bound is not None:
-        column, kind = sql.Identifier(bound.column), sql.SQL(bound.server_type)
-        statement += sql.SQL(" WHERE {} <= {}::{}").format(column, sql.Literal(bound.until), kind)
-        if bound.since is not None:
-            statement += sql.SQL(" AND {} > {}::{}").format(column, sql.Literal(bound.since), kind)
+def _on_server(column: Column, source: str, reading: Reading) -> LiteralString:
+    """Return the type that the server itself has to give a value, empty when DuckDB reads it as it is.
+
+    Of a numeric without precision DuckDB makes a float, and of a NaN or an infinite one 0.
+    """
+    kind = reading.relation.columns[source]
+    if kind != "numeric" and source not in reading.spoilt:
+        return ""
+    return "double precision" if duckdb_type(column) == "DOUBLE" else "text"
+
+
+def _statement(reading: Reading) -> str:
+    fields = []
+    for at, (column, source) in enumerate(reading.columns):
+        kind, name = _on_server(column, source, reading), sql.Identifier(source)
+        value = sql.SQL("{}::{}").format(name, sql.SQL(kind)) if kind else name
+        fields.append(sql.SQL("{} AS {}").format(value, sql.Identifier(f"c{at}")))
+    statement = sql.SQL("SELECT {} FROM {}{}").format(sql.SQL(", ").join(fields), from_sql(reading.relation), _range(reading))
     return statement.as_string(None)
+
+
+def _range(reading: Reading) -> sql.Composable:
+    found, condition = reading.found, where_sql(reading.dataset)
+    if found is None:
+        return condition
+    column, kind = sql.Identifier(found.column), sql.SQL(server_type(found.kind))
+    condition += sql.SQL(" AND {} <= {}::{}").format(column, sql.Literal(found.until), kind)
+    if found.start is None:
+        return condition
+    return condition + sql.SQL(" AND {} > {}::{}").format(column, sql.Literal(found.start), kind)

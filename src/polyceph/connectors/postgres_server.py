@@ -1,43 +1,41 @@
-"""What is asked of a PostgreSQL server before a load: entering it, what it holds, which columns match. Read-only sessions."""
+"""What is asked of a PostgreSQL server before a load: entering it, what it holds, whether it may be read. Read-only sessions."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
-from sqlglot import exp, parse
-from sqlglot.errors import SqlglotError
 
-from polyceph.connectors.postgres_options import PostgresDataset, ServerAddress
-from polyceph.connectors.validation import meant, nearest
-from polyceph.sdk import Column, Denied, Invalid, Misconfigured, NotFound, Problem, Unavailable
+from polyceph.connectors.postgres_options import PostgresDataset
+from polyceph.connectors.sql.options import ServerAddress
+from polyceph.connectors.sql.relation import Relation, no_table, refuse_doubled
+from polyceph.connectors.sql.statements import single_select
+from polyceph.connectors.validation import nearest
+from polyceph.sdk import Denied, Invalid, Misconfigured, Unavailable
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 _TRANSIENT = ("too many", "starting up", "shutting down", "recovery", "remaining connection slots")
-_WRITES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Into, exp.Lock, exp.Command)
+_DIGITS = 38
+"""The most digits of a decimal in DuckDB and in Arrow."""
 
 
-@dataclass(frozen=True)
-class Relation:
-    """What a dataset reads: `columns` are the source's columns with PostgreSQL's type names, in order."""
+def from_sql(relation: Relation) -> sql.Composable:
+    """Return what stands behind FROM on the server."""
+    if relation.query:
+        return sql.SQL("({}\n) AS source").format(_trusted(relation.query))
+    return sql.Identifier(relation.schema, relation.table)
 
-    columns: dict[str, str]
-    shown: str
-    schema: str = ""
-    table: str = ""
-    query: str = ""
-    oid: int = 0
 
-    def as_sql(self) -> sql.Composable:
-        """Return what stands behind FROM on the server."""
-        if self.query:
-            return sql.SQL("({}\n) AS source").format(_trusted(self.query))
-        return sql.Identifier(self.schema, self.table)
+def where_sql(dataset: PostgresDataset) -> sql.Composable:
+    """Return ` WHERE` and the dataset's filter, to which more may be added by AND."""
+    condition = dataset.condition()
+    if condition is None:
+        return sql.SQL(" WHERE true")
+    return sql.SQL(" WHERE {}").format(_trusted(condition.sql(lambda value: sql.Literal(value).as_string(None))))
 
 
 @contextmanager
@@ -124,7 +122,7 @@ def _describe_table(connection: Connection, dataset: PostgresDataset) -> Relatio
         (schema, table),
     ).fetchall()
     if not rows:
-        raise _no_table(connection, f"{schema}.{table}")
+        raise no_table(f"{schema}.{table}", _tables(connection))
     columns = {str(name): _type_name(str(kind), modifier) for name, kind, _, modifier in rows}
     return Relation(columns, f"{schema}.{table}", schema=schema, table=table, oid=int(str(rows[0][2])))
 
@@ -142,27 +140,26 @@ def tables_like(connection: Connection, dataset: PostgresDataset, columns: list[
 
 
 def _type_name(kind: str, modifier: object) -> str:
-    return "numeric with precision" if kind == "numeric" and isinstance(modifier, int) and modifier >= 0 else kind
+    """Tell a numeric that DuckDB reads as a decimal from one that it would make a float of: no precision, or more than 38 digits."""
+    if kind != "numeric" or not isinstance(modifier, int) or modifier < 0:
+        return kind
+    precision, scale = (modifier - 4) >> 16, (modifier - 4) & 0x7FF
+    return f"numeric({precision},{scale})" if scale <= precision <= _DIGITS else kind
 
 
-def _no_table(connection: Connection, wanted: str) -> NotFound:
+def _tables(connection: Connection) -> list[str]:
     rows = connection.execute(
         "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
     ).fetchall()
-    known = [str(row[0]) for row in rows]
-    problem = Problem(f"table {wanted} does not exist", value=wanted, allowed=nearest(wanted, known), hint=meant(wanted, known))
-    return NotFound(f"table {wanted} does not exist in the database", problems=[problem])
+    return [str(row[0]) for row in rows]
 
 
 def _describe_query(connection: Connection, query: str) -> Relation:
-    relation = Relation({}, "query", query=single_select(query))
-    cursor = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(relation.as_sql()))
+    relation = Relation({}, "query", query=single_select(query, dialect="postgres"))
+    cursor = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(from_sql(relation)))
     described = cursor.description or []
-    names = [column.name for column in described]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise Invalid(f"the query returns column {', '.join(doubled)} more than once", hint="give each column its own name with AS")
+    refuse_doubled([column.name for column in described])
     columns = {c.name: _query_type(connection, c) for c in described}
     return Relation(columns, "query", query=relation.query)
 
@@ -170,57 +167,15 @@ def _describe_query(connection: Connection, query: str) -> Relation:
 def _query_type(connection: Connection, column: psycopg.Column) -> str:
     row = connection.execute("SELECT format_type(%s, NULL)", (column.type_code,)).fetchone()
     kind = str(row[0]) if row else ""
-    return "numeric with precision" if kind == "numeric" and column.precision is not None else kind
+    if kind != "numeric" or column.precision is None or column.scale is None:
+        return kind
+    return f"numeric({column.precision},{column.scale})" if 0 <= column.scale <= column.precision <= _DIGITS else kind
 
 
-def single_select(query: str) -> str:
-    """Return the query without its closing semicolon; raise `Invalid` unless it is one SELECT that changes and locks nothing.
-
-    The check is for good messages; what protects the source is the read-only session.
-    """
-    try:
-        statements = [s for s in parse(query, dialect="postgres") if s is not None]
-    except SqlglotError as error:
-        raise Invalid(f"the query cannot be read as SQL: {str(error).splitlines()[0]}") from error
-    if len(statements) != 1:
-        raise Invalid(f"the query holds {len(statements)} statements", hint="write one SELECT")
-    writing = next(statements[0].find_all(*_WRITES), None)
-    if not isinstance(statements[0], exp.Query) or writing is not None:
-        name = (writing or statements[0]).key.upper()
-        raise Invalid(f"the query is not a plain SELECT but holds {name}", hint="write one SELECT that changes and locks nothing")
-    return query.strip().rstrip(";").rstrip()
-
-
-def match_columns(promised: tuple[Column, ...], relation: Relation, dataset: PostgresDataset) -> tuple[tuple[Column, str], ...]:
-    """Return each promised column with its source column; raise `Invalid` with one problem for each that the source does not have."""
-    stray = sorted(set(dataset.columns) - {c.name for c in promised})
-    problems = [
-        Problem(f"columns names {name!r}, which the contract does not promise", value=name, hint=meant(name, [c.name for c in promised]))
-        for name in stray
-    ]
-    matched: list[tuple[Column, str]] = []
-    for column in promised:
-        wanted = dataset.columns.get(column.name) or column.source_name or column.name
-        matched.append((column, wanted))
-        if wanted not in relation.columns:
-            problems.append(_no_column(wanted, column.name, relation))
-    if dataset.cursor is not None and dataset.cursor not in relation.columns:
-        problems.append(_no_column(dataset.cursor, "cursor", relation))
-    if problems:
-        raise Invalid(f"{relation.shown} does not have the columns that are asked of it", problems=problems)
-    return tuple(matched)
-
-
-def check_readable(connection: Connection, relation: Relation, names: tuple[str, ...]) -> None:
-    """Ask the server for no row of these columns, so that a missing right shows before the load."""
+def check_readable(connection: Connection, relation: Relation, names: tuple[str, ...], dataset: PostgresDataset) -> None:
+    """Ask the server for no row of these columns, so that a missing right or a wrong filter shows before the load."""
     fields = sql.SQL(", ").join(map(sql.Identifier, names))
-    connection.execute(sql.SQL("SELECT {} FROM {} LIMIT 0").format(fields, relation.as_sql()))
-
-
-def _no_column(wanted: str, purpose: str, relation: Relation) -> Problem:
-    known = tuple(relation.columns)
-    text = f"column {wanted!r} (for {purpose}) is not in {relation.shown}"
-    return Problem(text, value=wanted, allowed=nearest(wanted, known), hint=meant(wanted, known))
+    connection.execute(sql.SQL("SELECT {} FROM {}{} LIMIT 0").format(fields, from_sql(relation), where_sql(dataset)))
 
 
 def _trusted(query: str) -> sql.SQL:

@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from polyceph.core.model.classification import Classification, PersonalData
-from polyceph.core.model.contract import Column
+from polyceph.core.model.contract import Column, ValueRule
 from polyceph.core.model.place import Place
 from polyceph.declarations.contracts import SUFFIX
 from polyceph.declarations.facts import ContractFacts, Member, Text
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when reading contracts changes between releases: entries of another format or release are ignored."""
 
 _TEXTS = ("id", "name", "version", "status", "domain", "zone", "classification")
@@ -103,7 +103,19 @@ def _pack_columns(columns: Iterable[Column]) -> Iterable[list[object]]:
     for c in columns:
         place = [c.place.line, c.place.column] if c.place else [1, 1]
         flags = [c.required, c.unique, c.primary_key]
-        yield [c.name, c.logical_type, c.physical_type, c.description, *flags, c.classification, c.personal_data, c.source_name, *place]
+        rules = [[rule.name, *rule.values] for rule in c.rules]
+        yield [
+            c.name,
+            c.logical_type,
+            c.physical_type,
+            c.description,
+            *flags,
+            c.classification,
+            c.personal_data,
+            c.source_name,
+            *place,
+            rules,
+        ]
 
 
 def _from_entry(entry: Mapping[str, Any], file: str, *, digest: str) -> ContractFacts:
@@ -129,7 +141,7 @@ def _unpack(packed: list[Any] | None, file: str) -> Text | None:
 
 
 def _column(packed: list[Any], file: str) -> Column:
-    name, logical, physical, description, required, unique, primary, level, personal, source, line, column = packed
+    name, logical, physical, description, required, unique, primary, level, personal, source, line, column, rules = packed
     return Column(
         name=name,
         logical_type=logical,
@@ -142,4 +154,5 @@ def _column(packed: list[Any], file: str) -> Column:
         personal_data=PersonalData(personal),
         source_name=source,
         place=Place(file, line, column),
+        rules=tuple(ValueRule(rule[0], tuple(rule[1:])) for rule in rules),
     )

@@ -24,6 +24,7 @@ from polyceph.declarations.facts import ContractFacts, Member, Text
 from polyceph.declarations.findings import Findings
 from polyceph.declarations.odcs import check_standard
 from polyceph.declarations.positions import Document
+from polyceph.declarations.value_rules import column_rules
 from polyceph.declarations.yaml_files import RawFile, parse_one
 
 API_VERSION = "v3.1.0"
@@ -182,6 +183,7 @@ def _column(document: Document, number: int, *, dataset: Text | None, findings: 
         personal_data=PersonalData(personal or "none"),
         source_name=_plain_text(entry.get("physicalName")),
         place=name.place,
+        rules=column_rules(document, path, name=name.value, findings=findings),
     )
 
 

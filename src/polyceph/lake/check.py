@@ -13,6 +13,7 @@ import duckdb
 from polyceph.core.model.contract import Column, Contract
 from polyceph.errors import Problem
 from polyceph.lake.engine import quote
+from polyceph.lake.rules import conditions
 from polyceph.lake.types import ROW, Cast, ColumnPlan, rows_phrase
 
 SHOWN_ROWS = 5
@@ -75,6 +76,21 @@ def absent_values(connection: duckdb.DuckDBPyConnection, rows: str, contract: Co
         if count:
             where = _rows(connection, f"FROM {rows} WHERE {quote(name)} IS NULL")
             found.append(_problem(f"the column is required and {_values(count)} missing", name, where, contract))
+    return found
+
+
+def broken_rules(connection: duckdb.DuckDBPyConnection, rows: str, contract: Contract) -> list[Problem]:
+    """Return a problem for each limit of the contract that values of a table expression break; one pass."""
+    rules = list(conditions(contract, is_typed=True))
+    if not rules:
+        return []
+    counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for _, _, condition in rules)
+    row = connection.execute(f"SELECT {counts} FROM {rows}").fetchone() or ()
+    found = []
+    for (name, rule, condition), count in zip(rules, row, strict=True):
+        if count:
+            values = "1 value breaks" if count == 1 else f"{count} values break"
+            found.append(_problem(f"{values} the rule {rule}", name, _rows(connection, f"FROM {rows} WHERE {condition}"), contract))
     return found
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 
 import duckdb
@@ -14,6 +14,7 @@ from polyceph.core.model.dataset import DatasetId
 from polyceph.errors import Problem
 from polyceph.lake.check import is_required, repetitions, unique_keys
 from polyceph.lake.engine import quote
+from polyceph.lake.rules import conditions
 from polyceph.lake.types import INTERNAL_COLUMNS, Cast, describe, plan_columns, promised_type
 
 _WHOLE = ("INTEGER", "BIGINT")
@@ -33,7 +34,8 @@ def broken_promises(connection: duckdb.DuckDBPyConnection, table: DatasetId, con
     plans, _ = plan_columns(contract, columns)
     fitting = {plan.name for plan in plans if plan.cast in (Cast.NONE, Cast.LOSSLESS)}
     problems += [_other_type(c, columns[c.name], contract) for c in contract.columns if c.name in columns and c.name not in fitting]
-    return problems + _values(connection, source, contract, columns)
+    problems += _values(connection, source, contract, columns)
+    return problems + _unruly(connection, source, contract, fitting)
 
 
 def _values(connection: duckdb.DuckDBPyConnection, source: str, contract: Contract, there: Mapping[str, str]) -> list[Problem]:
@@ -52,6 +54,17 @@ def _values(connection: duckdb.DuckDBPyConnection, source: str, contract: Contra
     ]
     repeated = zip(keys, row[len(required) :], strict=True)
     return missing + [_problem(f"{count} values of {', '.join(key)} are repeated", key[0], contract) for key, count in repeated if count]
+
+
+def _unruly(connection: duckdb.DuckDBPyConnection, source: str, contract: Contract, there: Collection[str]) -> list[Problem]:
+    """Return the limits of the contract that values break; of columns that are not of their promised type nothing can be said."""
+    rules = [one for one in conditions(contract, is_typed=True) if one[0] in there]
+    if not rules:
+        return []
+    counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for _, _, condition in rules)
+    row = connection.execute(f"SELECT {counts} FROM {source}").fetchone() or ()
+    found = zip(rules, row, strict=True)
+    return [_problem(f"{count} values of {name} break the rule {rule}", name, contract) for (name, rule, _), count in found if count]
 
 
 def _spans(connection: duckdb.DuckDBPyConnection, source: str, names: Sequence[str]) -> tuple[dict[str, tuple[int, int]], int]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import duckdb
 
+from polyceph.core.model.phonex import phonex_macro
 from polyceph.errors import Misconfigured
 
 REQUIRED = ("ducklake", "postgres_scanner")
-OPTIONAL = ("httpfs", "azure")
+OPTIONAL = ("httpfs", "azure", "mysql_scanner")
 
 
 def quote(identifier: str) -> str:
@@ -92,6 +93,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     # With the default of 10, three of 400 commits of eight writers fail; with 100 none did.
     connection.execute("SET ducklake_max_retry_count = 100")
+    connection.execute(phonex_macro())
 
 
 def _platform() -> str:

@@ -26,7 +26,7 @@ from polyceph.core.source_ports import NO_REJECTS, Admission, Arrival, Delivery,
 from polyceph.errors import Conflict, Invalid, Problem, Unavailable
 from polyceph.lake import rejects
 from polyceph.lake.changes import REMOVED, News, primary_key
-from polyceph.lake.check import StagedRows, absent_values, broken_types, missing_values, repeated_values
+from polyceph.lake.check import StagedRows, absent_values, broken_rules, broken_types, missing_values, repeated_values
 from polyceph.lake.engine import literal, quote
 from polyceph.lake.facts import TableEntry, last_cursor, loaded_snapshot, table_entry
 from polyceph.lake.locks import AGAIN, TableLock, table_locks
@@ -217,7 +217,7 @@ def _news(load: _Load, rows: str, folder: Path) -> str:
     _copy(load, rows, folder / "whole", _BESIDE)
     whole = _table_of(folder / "whole")
     kept = f"(SELECT * FROM {whole} WHERE {is_kept})"
-    problems = absent_values(load.connection, kept, load.contract)
+    problems = absent_values(load.connection, kept, load.contract) + broken_rules(load.connection, kept, load.contract)
     if mode is not LoadMode.MERGE:  # a list of changes may tell several of one key
         count = load.connection.execute(f"SELECT count(*) FROM {whole}").fetchone() or (0,)
         problems += repeated_values(load.connection, StagedRows(kept, int(count[0]), ()), load.contract)
@@ -274,6 +274,7 @@ def _check(load: _Load, staged: list[StagedFile], folder: Path) -> None:
         return
     rows = StagedRows(_table_of(folder), sum(file.rows for file in staged), tuple(file.statistics for file in staged))
     problems = missing_values(load.connection, rows, load.contract) + repeated_values(load.connection, rows, load.contract)
+    problems += broken_rules(load.connection, rows.table, load.contract)
     if problems:
         raise _refusal(load, problems)
 

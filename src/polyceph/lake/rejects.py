@@ -13,6 +13,7 @@ from polyceph.core.source_ports import ArrowStream, LoadMode
 from polyceph.lake.changes import REMOVED
 from polyceph.lake.check import is_required, key_expression, unique_keys
 from polyceph.lake.engine import literal, quote
+from polyceph.lake.rules import conditions
 from polyceph.lake.stream import registered
 from polyceph.lake.types import CHANGE, ROW, Cast, ColumnPlan
 
@@ -36,12 +37,12 @@ def sort_out(
 ) -> tuple[int, int]:
     """Add the rows of a staged Parquet file that cannot be loaded; return how many there are, and how many rows in all.
 
-    A row cannot be loaded when a value cannot become its promised type, a required one is missing, or its key came before; a list
-    of changes may tell several of one key.
+    A row cannot be loaded when a value cannot become its promised type or breaks a rule of the contract, a required one is missing, or
+    its key came before; a list of changes may tell several of one key.
     """
     rows = f"read_parquet({literal(file)}, {_NUMBER} => true)"
     repeated = () if mode is LoadMode.MERGE else _repeated(rows, contract)
-    for select in (*_broken(rows, plans), *_missing(rows, contract), *repeated):
+    for select in (*_broken(rows, plans), *_missing(rows, contract), *_unruly(rows, contract), *repeated):
         connection.execute(f"INSERT INTO {_TABLE} {select}")
     rejected = _count(connection, f"SELECT count(DISTINCT {_NUMBER}) FROM {_TABLE}")
     return rejected, _count(connection, f"SELECT count(*) FROM {rows}")
@@ -79,6 +80,11 @@ def _missing(rows: str, contract: Contract) -> Iterator[str]:
     for column in contract.columns:
         if is_required(column):
             yield _reject(rows, column.name, "NULL", "'the column is required'", f"{quote(column.name)} IS NULL AND {is_there}")
+
+
+def _unruly(rows: str, contract: Contract) -> Iterator[str]:
+    for name, rule, condition in conditions(contract, is_typed=False):
+        yield _reject(rows, name, f"CAST({quote(name)} AS VARCHAR)", literal(str(rule)), condition)
 
 
 def _repeated(rows: str, contract: Contract) -> Iterator[str]:

@@ -12,7 +12,7 @@ import duckdb
 
 from polyceph.core.model.contract import Column, Contract
 from polyceph.errors import Invalid, Problem
-from polyceph.lake.engine import quote
+from polyceph.lake.engine import literal, quote
 
 LOAD, ORIGIN, ROW, CHANGE = "_load", "_origin", "_row", "_change"
 INTERNAL_COLUMNS: Mapping[str, str] = {LOAD: "VARCHAR", ORIGIN: "VARCHAR", ROW: "BIGINT", CHANGE: "VARCHAR"}
@@ -187,14 +187,37 @@ def _is_scalar(source: str) -> bool:
 
 def _loss(column: str, became: str, source: str, target: str) -> str:
     if source == "VARCHAR":
-        if target in _INTEGERS:  # '3.7' casts to 4
-            return f"{became}::DOUBLE <> TRY_CAST({column} AS DOUBLE)"
-        if _DECIMAL.fullmatch(target):
-            return f"{became}::DECIMAL(38,12) <> TRY_CAST({column} AS DECIMAL(38,12))"
-        return "false"
+        return _text_loss(column, became, target)
     if source in ("DOUBLE", "FLOAT"):  # a computed 0.30000000000000004 is 0.30
         return f"abs({became}::DOUBLE - {column}::DOUBLE) > 1e-9 * greatest(1.0, abs({column}::DOUBLE))"
     return f"TRY_CAST({became} AS {source}) IS DISTINCT FROM {column}"
+
+
+_FRACTION = r"(\.\d{0,6}0*)?"
+_TIME = rf"\d{{1,2}}:\d{{2}}(:\d{{2}}{_FRACTION})?"
+_DAY = r"[+-]?\d+[-/\\ ]\d{1,2}[-/\\ ]\d{1,2}( \(BC\))?"
+_TEXTS = {
+    "DATE": rf"{_DAY}([ T]+0?0:00(:00(\.0*)?)?)?|[+-]?infinity",
+    "TIME": _TIME,
+    "TIMESTAMP": rf"{_DAY}([ T]+{_TIME})?( ?(Z|[+-]00(:?00)?|UTC))?|[+-]?infinity",
+    "TIMESTAMP WITH TIME ZONE": rf"{_DAY}([ T]+{_TIME})?( ?(Z|[+-]\d{{2}}(:?\d{{2}}){{0,2}}|[A-Za-z_]+(/[A-Za-z_/+-]+)?))?|[+-]?infinity",
+}
+"""Texts that DuckDB's cast takes whole; of others it drops the time of day, the time zone, or digits behind a microsecond."""
+
+
+def _text_loss(column: str, became: str, target: str) -> str:
+    text = f"trim({column}, E' \\t\\r\\n')"
+    if target in _TEXTS:
+        return f"NOT regexp_full_match({text}, {literal(_TEXTS[target])})"
+    decimal = _DECIMAL.fullmatch(target)
+    if not decimal and target not in _INTEGERS:
+        return "false"
+    # '3.7' casts to 4 and '1.239' to 1.24.
+    kept = f"[.][0-9]{{0,{decimal[2]}}}0*" if decimal else "[.]0*"
+    plain = f"regexp_full_match({text}, '[+-]?[0-9]*({kept})?')"
+    # Fifteen digits are exact in a float.
+    power = f"({text} ILIKE '%e%' AND {became}::DOUBLE = TRY_CAST({column} AS DOUBLE) AND abs({became}::DOUBLE) < 1e15)"
+    return f"NOT ({plain} OR {power})"
 
 
 @lru_cache(maxsize=1024)

@@ -24,6 +24,7 @@ from polyceph.errors import PolycephError
 from polyceph.orchestrate.contract_checks import contract_checks
 from polyceph.orchestrate.datasets import described, is_described
 from polyceph.orchestrate.housekeeping import housekeeping
+from polyceph.orchestrate.library import Sources
 from polyceph.orchestrate.resources import Lake, Postgres
 from polyceph.orchestrate.rules import refuse_what_breaks_rules
 from polyceph.settings import Settings
@@ -85,7 +86,7 @@ def _load(runtime: DomainRuntime) -> dg.Definitions:
         loggers=found.loggers,
         metadata={**(found.metadata or {}), PLUGIN_COMPONENT_TYPES_JSON_METADATA_KEY: _documentation()},
         component_tree=found.component_tree,
-        resources={"lake": Lake(), "postgres": Postgres(), **(found.resources or {})},
+        resources={"lake": Lake(), "postgres": Postgres(), "sources": Sources(), **(found.resources or {})},
         executor=found.executor or dg.in_process_executor,
     )
 

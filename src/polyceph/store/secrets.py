@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from polyceph.errors import Invalid, Misconfigured, Problem
+from polyceph.store.keyring import Keyring
 from polyceph.store.private_file import locked, read_private, write_private
 
 _PASSWORD_BYTES = 24
@@ -57,18 +58,26 @@ def known_passwords(folder: Path) -> Mapping[str, SecretStr]:
     return {role: SecretStr(word) for role, word in _known_passwords(folder / "roles.json").items()}
 
 
-def domain_environment(folder: Path, domain: str) -> Mapping[str, SecretStr]:
-    """Return the variables of `<folder>/<domain>.env`: lines `KEY=VALUE`, comments with `#`, quotes around a value taken off.
+def domain_environment(folder: Path, domain: str, *, passphrase: SecretStr | None = None) -> Mapping[str, SecretStr]:
+    """Return the variables of `<folder>/<domain>.env` and the secrets of `<folder>/<domain>.keyring`, where these files are.
 
-    Nothing is expanded. A domain without a file has no variables.
+    Lines of the first are `KEY=VALUE`, comments with `#`, quotes around a value taken off; nothing is expanded.
 
     Raises:
-        Invalid: some lines are wrong; all are named, their values are not shown.
-        Misconfigured: others than the owner may read the file.
+        Invalid: some lines are wrong, or a name is in both files; all are named, their values are not shown.
+        Misconfigured: others than the owner may read a file, or the keyring does not open.
     """
     path = folder / f"{domain}.env"
-    if not path.exists():
-        return {}
+    found, problems = _of_lines(path) if path.exists() else ({}, [])
+    kept = _of_keyring(folder, domain, passphrase)
+    twice = sorted(found.keys() & kept.keys())
+    problems += [Problem(f"{name} is in the keyring too", file=str(path), hint="keep one of them") for name in twice]
+    if problems:
+        raise Invalid(f"the secrets of domain {domain} cannot be read", problems=problems)
+    return {**found, **kept}
+
+
+def _of_lines(path: Path) -> tuple[dict[str, SecretStr], list[Problem]]:
     found: dict[str, SecretStr] = {}
     problems: list[Problem] = []
     for number, line in enumerate(read_private(path).splitlines(), start=1):
@@ -81,9 +90,16 @@ def domain_environment(folder: Path, domain: str) -> Mapping[str, SecretStr]:
             problems.append(Problem(message, file=str(path), line=number, column=1, hint="write one KEY=VALUE a line"))
         else:
             found[name] = SecretStr(_unquoted(value))
-    if problems:
-        raise Invalid(f"the secrets of domain {domain} cannot be read", problems=problems)
-    return found
+    return found, problems
+
+
+def _of_keyring(folder: Path, domain: str, passphrase: SecretStr | None) -> Mapping[str, SecretStr]:
+    path = folder / f"{domain}.keyring"
+    if not path.exists():
+        return {}
+    if passphrase is None:
+        raise Misconfigured(f"{path} needs a passphrase", hint="set POLYCEPH_KEYRING__PASSPHRASE for whoever starts the platform")
+    return Keyring(path, passphrase).read()
 
 
 def _complaint(name: str, equals: str, value: str, found: Mapping[str, SecretStr]) -> str | None:

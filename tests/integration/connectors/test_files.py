@@ -80,7 +80,7 @@ def test_a_text_file_becomes_the_contracts_columns_and_a_row_number(folder: Path
     ]
     assert rows(delivery) == rows(delivery)
     assert delivery.origin == "pupils.csv"
-    assert {n.subject for n in delivery.notes} == {"encoding", "delimiter", "number", "date"}
+    assert {n.subject for n in delivery.notes} == {"arrival", "encoding", "delimiter", "number", "date"}
 
 
 def test_duckdb_reads_the_stream(folder: Path) -> None:

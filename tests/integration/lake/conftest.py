@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,6 +19,7 @@ from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.place import Place
+from polyceph.core.source_ports import Connector, Demand, LoadReport
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.provision import provision_lake
@@ -105,3 +108,35 @@ def contract() -> Callable[..., Contract]:
         return Contract(dataset, dataset.name, version, "active", "anne", "marc", Classification.INTERNAL, given, place, "00")
 
     return build
+
+
+@dataclass
+class Loads:
+    """Loads a dataset of one source again and again, as an `Ingest` does."""
+
+    lake: DomainLake
+    contract: Contract
+    commit: LakeCommit
+    folder: Path
+
+    def demand(self, options: Mapping[str, object], *, run: str = "run-1") -> Demand:
+        """Return what a load asks of the connector, from where the last one stopped."""
+        dataset, workspace = self.contract.dataset, Path(tempfile.mkdtemp(dir=self.folder))
+        is_loaded = lambda key: self.lake.is_loaded(dataset, key)  # noqa: E731
+        made = Demand(dataset, self.contract, options, self.lake.cursor(dataset), is_loaded, workspace, self.folder)
+        return replace(made, last_key=lambda origin: self.lake.last_key(dataset, origin), run=run)
+
+    def load(self, connector: Connector, options: Mapping[str, object], *, run: str = "run-1") -> list[LoadReport]:
+        """Load all that the connector delivers, in the mode that the delivery asks for."""
+        commit = replace(self.commit, run=run)
+        return [self.lake.load(delivery, self.contract, commit) for delivery in connector.deliveries(self.demand(options, run=run))]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the promised columns of the raw table, sorted by all of them."""
+        names = ", ".join(f'"{column.name}"' for column in self.contract.columns)
+        return self.lake.query(f"SELECT {names} FROM meuse.raw.{self.contract.dataset.name} ORDER BY ALL").to_pylist()
+
+
+@pytest.fixture
+def loads(lake: DomainLake, contract: Callable[..., Contract], commit: LakeCommit, tmp_path: Path) -> Callable[[tuple[Column, ...]], Loads]:
+    return lambda columns: Loads(lake, contract(*columns), commit, tmp_path)

@@ -87,6 +87,7 @@ def test_a_change_is_told_as_what_it_means(store: Engine, make_federation: MakeF
                 "primary_key": False,
                 "classification": None,
                 "personal_data": "none",
+                "rules": {},
             },
         ),
     ]

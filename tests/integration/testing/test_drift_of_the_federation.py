@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from polyceph.connectors.files import _kind
-from polyceph.connectors.files_places import FoundFile
+from polyceph.connectors.files_formats import kind_of
 from polyceph.connectors.tabular.options import FilesDataset
 from polyceph.connectors.tabular.reading import SourceFile, job_of
 from polyceph.connectors.tabular.worker import report_on
@@ -61,7 +60,7 @@ def forms(contract: Contract, folder: Path, options: dict[str, object], workspac
     """Yield the forms of a dataset's files, oldest first; read here and not in a process for each, for there are hundreds."""
     dataset = FilesDataset.model_validate(options)
     for path in sorted(folder.glob(dataset.path), key=lambda path: (path.stat().st_mtime, path.name)):
-        kind, whole = _kind(FoundFile(path.name, str(path), "", ""), dataset)
+        kind, whole = kind_of(path.name, dataset)
         report = report_on(job_of(SourceFile(path, path.name, kind), contract.columns, whole), workspace)
         assert "form" in report, report
         yield form_of(json.loads(json.dumps(report["form"])))

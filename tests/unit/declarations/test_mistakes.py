@@ -282,7 +282,25 @@ DOMAIN = [
     m("key of another place", EDUCATION, "contact: stewards", "contact: stewards\n§zone: raw", "key 'zone' is unknown"),
 ]
 
+CODE = "        description: Official code.\n"
 CONTRACT = [
+    m(
+        "limit of another type",
+        RAW,
+        CODE,
+        CODE + "        logicalTypeOptions: {§minimum: 3}\n",
+        "key 'minimum' is unknown in logicalTypeOptions",
+        "good values: format, maxLength, minLength, pattern",
+    ),
+    m("pattern is none", RAW, CODE, CODE + '        logicalTypeOptions: {pattern: §"[0-9"}\n', "it is no regular expression"),
+    m("pattern looks around", RAW, CODE, CODE + '        logicalTypeOptions: {pattern: §"^(?=a)"}\n', "it looks around or back"),
+    m(
+        "list of nothing",
+        RAW,
+        CODE,
+        CODE + "        quality: [{type: library, metric: invalidValues, arguments: {validValues: §[]}, mustBe: 0}]\n",
+        "the list is empty",
+    ),
     m("not ODCS", RAW, None, "§name: schools\n", "key 'apiVersion' is missing", others=-1),
     m("unknown key", RAW, "status: active", "status: active\n§tema: x", "key 'tema' is unknown", "did you mean team?"),
     m("standard too new", RAW, "v3.1.0", "§v3.9.0", "apiVersion 'v3.9.0' is unknown", "v3.1.0"),

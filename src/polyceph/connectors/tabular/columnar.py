@@ -1,9 +1,10 @@
-"""Parquet files: the columns of the contract, read group by group and cast without loss."""
+"""Parquet files and Arrow files (Feather): the columns of the contract, read batch by batch and cast without loss."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,28 +20,78 @@ from polyceph.connectors.types import arrow_type
 from polyceph.sdk import Column, Invalid
 
 
-def read_parquet(path: Path, columns: tuple[Column, ...], dataset: FilesDataset, findings: Findings) -> tuple[Iterator[Portion], Locate]:
-    """Return the rows of a Parquet file; texts go the way of every text, other types must fit without loss.
+@dataclass(frozen=True)
+class ColumnarFile:
+    """An open file: its schema, and its rows with the columns that are asked for."""
+
+    schema: pa.Schema
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+
+
+def read_columnar(
+    path: Path, columns: tuple[Column, ...], dataset: FilesDataset, *, kind: str, findings: Findings
+) -> tuple[Iterator[Portion], Locate]:
+    """Return the rows of a Parquet or Arrow file; texts go the way of every text, other types must fit without loss.
 
     Raises:
-        Invalid: the file is no Parquet, columns are missing or not promised, or a type cannot become the promised one.
+        Invalid: the file is none, columns are missing or not promised, or a type cannot become the promised one.
     """
-    try:
-        file = parquet.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise Invalid(f"{findings.file} is no Parquet file: {str(error).splitlines()[0][:200]}") from error
-    names = file.schema_arrow.names
-    findings.form.types = {one.name: "text" if _is_text(one.type) else str(one.type) for one in file.schema_arrow}
+    file = opened(path, kind, findings)
+    names = file.schema.names
+    findings.form.types = {one.name: "text" if _is_text(one.type) else str(one.type) for one in file.schema}
     header = Header((1, 1), list(names), match_header(names, columns, dataset))
     check_header(header, columns, {}, findings)
     keys = [names[header.match.positions[i]] for i in range(len(columns)) if i in header.match.positions]
     findings.check()
-    return _portions(file, keys, columns, findings), lambda index, row: {"place": f"row {row}, column {keys[index]}"}
+    rows = _readable(file.batches(list(dict.fromkeys(keys))), kind, findings)
+    return _portions(rows, keys, columns, findings), lambda index, row: {"place": f"row {row}, column {keys[index]}"}
 
 
-def _portions(file: parquet.ParquetFile, keys: list[str], columns: tuple[Column, ...], findings: Findings) -> Iterator[Portion]:
+def opened(path: Path, kind: str, findings: Findings) -> ColumnarFile:
+    """Return a Parquet file or an Arrow file or stream; raise `Invalid` when it is none."""
+    name = {"parquet": "Parquet", "arrow": "Arrow"}[kind]
+    try:
+        return _parquet(path) if kind == "parquet" else _arrow(path, findings)
+    except (pa.ArrowException, OSError) as error:
+        raise Invalid(f"{findings.file} is no {name} file: {str(error).splitlines()[0][:200]}") from error
+
+
+def _parquet(path: Path) -> ColumnarFile:
+    file = parquet.ParquetFile(path)
+    return ColumnarFile(file.schema_arrow, lambda names: file.iter_batches(batch_size=BATCH_ROWS, columns=names))
+
+
+def _arrow(path: Path, findings: Findings) -> ColumnarFile:
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start[:4] == b"FEA1":
+        raise Invalid(f"{findings.file} is Feather of version 1, which does not know all types", hint="save it anew as Feather 2")
+    source = pa.memory_map(str(path))
+    if start == b"ARROW1":
+        reader = pa.ipc.open_file(source)
+        return ColumnarFile(reader.schema, lambda names: _chosen((reader.get_batch(i) for i in range(reader.num_record_batches)), names))
+    stream = pa.ipc.open_stream(source)
+    return ColumnarFile(stream.schema, lambda names: _chosen(stream, names))
+
+
+def _chosen(batches: Iterable[pa.RecordBatch], names: list[str]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        chosen = batch.select(names)
+        chosen.validate(full=True)  # bytes from outside: offsets may point anywhere
+        for start in range(0, len(chosen), BATCH_ROWS):
+            yield chosen.slice(start, BATCH_ROWS)
+
+
+def _readable(batches: Iterator[pa.RecordBatch], kind: str, findings: Findings) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from batches
+    except (pa.ArrowException, OSError) as error:
+        raise Invalid(f"{findings.file} breaks off or is damaged ({type(error).__name__})", hint=f"save it anew as {kind}") from error
+
+
+def _portions(batches: Iterator[pa.RecordBatch], keys: list[str], columns: tuple[Column, ...], findings: Findings) -> Iterator[Portion]:
     seen = 0
-    for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(dict.fromkeys(keys))):
+    for batch in batches:
         rows = pa.array(range(seen + 1, seen + len(batch) + 1), pa.int64())
         seen += len(batch)
         texts: list[pa.Array] = []

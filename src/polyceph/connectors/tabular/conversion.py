@@ -16,10 +16,11 @@ from polyceph.connectors.tabular import moments, numbers
 from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.formats import DAY_AND_TIME, ColumnFormat
 from polyceph.connectors.tabular.options import FilesDataset
+from polyceph.connectors.tabular.rules import broken
 from polyceph.connectors.tabular.shapes import given, told
 from polyceph.connectors.tabular.spool import Locate, Spool
 from polyceph.connectors.types import NESTED, arrow_type, is_aware
-from polyceph.sdk import Column, Problem
+from polyceph.sdk import Column, Problem, ValueRule
 
 ROW = "_row"
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -59,9 +60,18 @@ class Conversion:
             yield made.filter(pc.invert(pc.is_in(batch.column("row"), value_set=rejected))) if len(rejected) else made
 
     def _column(self, batch: pa.RecordBatch, index: int) -> pa.Array:
-        column, texts, native = self.spool.columns[index], batch.column(f"t{index}"), batch.column(f"n{index}")
+        column = self.spool.columns[index]
         if column.required or column.primary_key:
             self._refuse_missing(batch, index)
+        made = self._made(batch, index)
+        for rule in column.rules:
+            wrong = broken(made, column, rule)
+            if pc.any(wrong).as_py():
+                self._refuse_by_rule(batch, index, rule, made.filter(wrong), wrong)
+        return made
+
+    def _made(self, batch: pa.RecordBatch, index: int) -> pa.Array:
+        column, texts, native = self.spool.columns[index], batch.column(f"t{index}"), batch.column(f"n{index}")
         style = self.formats[index]
         if texts.null_count == len(texts) or style is None:
             return native
@@ -80,6 +90,15 @@ class Conversion:
                 message = f"column {column.name} is required and its value is missing"
                 problem = Problem(message, file=self.findings.file, **self.locate(index, row))
                 self.findings.reject(row, problem, column=column.name)
+
+    def _refuse_by_rule(self, batch: pa.RecordBatch, index: int, rule: ValueRule, values: pa.Array, wrong: pa.Array) -> None:
+        """Report values that are of the type and break a limit of the contract."""
+        column = self.spool.columns[index]
+        for row, value in zip(batch.column("row").filter(wrong).to_pylist(), values.to_pylist(), strict=True):
+            text = str(value)
+            message = f"column {column.name}: {told(text, column)} breaks the rule {rule}"
+            problem = Problem(message, file=self.findings.file, value=given(text, column), **self.locate(index, row))
+            self.findings.reject(row, problem, column=column.name, text=text)
 
     def _refuse(self, batch: pa.RecordBatch, index: int, style: ColumnFormat, positions: list[int]) -> None:
         column = self.spool.columns[index]

@@ -43,6 +43,8 @@ class Findings:
     shown: int = SHOWN
     form: FormSeen = field(default_factory=FormSeen)
     """What the file looked like, as far as it was read."""
+    is_sample: bool = False
+    """Whether the file is looked into without a contract: its columns are asked for, and its reference system is told, not checked."""
 
     def note(self, subject: str, text: str, value: str | None = None) -> None:
         """Report something that was found out and acted on."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+import simplejson as json
 
 from polyceph.connectors.tabular.shapes import given, told
 from polyceph.connectors.types import NESTED, decimal_digits, is_aware
@@ -24,7 +25,7 @@ def shown(value: Any) -> str:
         return str(int(value))
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return json.dumps(value, ensure_ascii=False, use_decimal=True) if isinstance(value, dict | list) else str(value)
 
 
 def native(value: Any, column: Column) -> Any:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from polyceph.connectors.tabular.options import FilesDataset, Format
 from polyceph.connectors.tabular.shapes import is_any_closed
-from polyceph.sdk import NO_REJECTS, Column, Form, Invalid, Note, NotFound, Problem, Tolerance, Unavailable, form_of
+from polyceph.sdk import NO_REJECTS, Column, Form, Invalid, Note, NotFound, Problem, Sample, SourceColumn, Tolerance, Unavailable, form_of
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TZ")
 """All that the process gets of the environment; secrets are not among it."""
@@ -101,8 +101,7 @@ def try_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDat
     """Read a file into `folder` and return what came out, or why it is refused, with its form; raises what is not the file's fault."""
     job = folder / "job.json"
     job.write_text(json.dumps(job_of(file, columns, dataset) | asdict(limits)), encoding="utf-8")
-    _run(job, file.name, limits, may_quote=not is_any_closed(columns))
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    report = _run_report(job, file.name, limits, may_quote=not is_any_closed(columns))
     form = form_of(report["form"]) if "form" in report else None
     if "error" in report:
         return Tried(form, refusal=_raised(report))
@@ -112,12 +111,55 @@ def try_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDat
     return Tried(form, Reading(StoredRows(folder / "rows.arrow"), report["rows"], notes, kept, form))
 
 
+def packed_members(file: SourceFile, pattern: str, *, folder: Path, limits: Limits) -> dict[str, str]:
+    """Return the members of a zip that match a glob, sorted, each with the SHA-256 of its bytes; raises like `read_file`."""
+    job = folder / "job.json"
+    asked = {"task": "members", "path": str(file.path), "name": file.name, "pattern": pattern, "options": {"problems_shown": 20}}
+    job.write_text(json.dumps(asked | asdict(limits)), encoding="utf-8")
+    found: dict[str, str] = _reported(job, file.name, limits, may_quote=True)["members"]
+    return found
+
+
+def file_parts(file: SourceFile, dataset: FilesDataset, *, folder: Path, limits: Limits) -> list[str]:
+    """Return the sheets of a workbook or the layers of a GeoPackage; raises like `read_file`."""
+    found: list[str] = _asked("parts", file, dataset, 0, folder=folder, limits=limits)["parts"]
+    return found
+
+
+def sample_of(file: SourceFile, dataset: FilesDataset, rows: int, *, folder: Path, limits: Limits) -> Sample:
+    """Return the first rows of a file and its columns, without a contract; raises like `read_file`."""
+    report = _asked("sample", file, dataset, rows, folder=folder, limits=limits)
+    columns = tuple(SourceColumn(**column) for column in report["columns"])
+    return Sample(columns, StoredRows(folder / "rows.arrow"), tuple(Note(**note) for note in report["notes"]))
+
+
+def _asked(task: str, file: SourceFile, dataset: FilesDataset, rows: int, *, folder: Path, limits: Limits) -> dict[str, Any]:
+    job = folder / "job.json"
+    asked = job_of(file, (), dataset) | {"task": task, "rows": rows} | asdict(limits)
+    job.write_text(json.dumps(asked), encoding="utf-8")
+    return _reported(job, file.name, limits, may_quote=False)
+
+
+def _reported(job: Path, name: str, limits: Limits, *, may_quote: bool) -> dict[str, Any]:
+    report = _run_report(job, name, limits, may_quote=may_quote)
+    if "error" in report:
+        raise _raised(report)
+    return report
+
+
+def _run_report(job: Path, name: str, limits: Limits, *, may_quote: bool) -> dict[str, Any]:
+    """Let the process do the job and return what it says, a refusal too."""
+    _run(job, name, limits, may_quote=may_quote)
+    report: dict[str, Any] = json.loads((job.parent / "report.json").read_text(encoding="utf-8"))
+    return report
+
+
 def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset) -> dict[str, Any]:
     """Return what the process needs to know, ready for JSON."""
     wanted = ("name", "logical_type", "physical_type", "source_name", "classification", "personal_data", "required", "primary_key")
-    promised = [{key: getattr(column, key) for key in wanted} for column in columns]
+    promised = [{key: getattr(column, key) for key in wanted} | {"rules": [asdict(rule) for rule in column.rules]} for column in columns]
     options = dataset.model_dump(mode="json")
-    own = {"path": str(file.path), "name": file.name, "format": file.kind, "tolerance": asdict(file.tolerance)}
+    own = {"task": "rows", "path": str(file.path), "name": file.name, "format": file.kind, "tolerance": asdict(file.tolerance)}
     return own | {"columns": promised, "options": options}
 
 

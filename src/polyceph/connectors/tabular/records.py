@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from decimal import Decimal
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from polyceph.connectors.tabular.documents import FlawAtError, FlawError, JsonText, WrongShapeError, parsed
 from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.headers import Header, check_header, match_header
 from polyceph.connectors.tabular.natives import native, shown
@@ -20,9 +21,8 @@ from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
 from polyceph.connectors.types import arrow_type
 from polyceph.sdk import Column, Invalid, Problem
 
-
-class _Flaw(ValueError):
-    """Something JSON allows to be written and no row may hold."""
+Rows = Callable[[Findings], Iterator[tuple[int, dict[str, Any]]]]
+"""The rows of a file from its beginning, with their numbers; what cannot be a row becomes a finding."""
 
 
 def read_records(
@@ -35,56 +35,53 @@ def read_records(
     Raises:
         Invalid: the text is not JSON, the rows are not objects, keys are doubled, or members are missing or not promised.
     """
-    rows = _lines(path, dataset, findings) if is_lines else list(_document(path, dataset, findings))
-    found = list(rows)
-    if not found:
+    rows = partial(_lines, path, dataset) if is_lines else partial(document_rows, path, dataset, dataset.records)
+    return read_twice(rows, columns, dataset, findings, where=_line if is_lines else partial(_element, dataset.records or "$"))
+
+
+def read_twice(
+    rows: Rows, columns: tuple[Column, ...], dataset: FilesDataset, findings: Findings, *, where: Callable[[int], dict[str, Any]]
+) -> tuple[Iterator[Portion], Locate]:
+    """Return the rows of objects whose members are found out by a first pass, so that no more than a batch is held in memory."""
+    found: dict[str, None] = {}
+    is_empty = True
+    for _, row in rows(findings):
+        is_empty = False
+        found.update(dict.fromkeys(_names(row, columns)))
+    names = list(found)
+    if is_empty:
         findings.check()
         return iter(()), lambda *_: {}
-    names = list(dict.fromkeys(name for _, row in found for name in _names(row, columns)))
     header = Header((1, 1), names, match_header(names, columns, dataset))
     check_header(header, columns, {}, findings)
     findings.check()
     keys = [names[header.match.positions[i]] for i in range(len(columns))]
 
     def locate(index: int, row: int) -> dict[str, Any]:
-        if is_lines:
-            return {"line": row, "place": keys[index]}
-        return {"place": f"{dataset.records or '$'}[{row - 1}].{keys[index]}"}
+        place = where(row)
+        return place | {"place": f"{place['place']}.{keys[index]}" if "place" in place else keys[index]}
 
-    return _portions(found, keys, columns, locate, findings), locate
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _Flaw(f"key {next(k for k in keys if keys.count(k) > 1)!r} stands there twice")
-    return made
+    # What is no row was found by the first pass already.
+    return portions(rows(Findings(findings.file)), keys, columns, locate, findings), locate
 
 
-def _constant(text: str) -> Any:
-    raise _Flaw(f"{text} is no JSON number")
+def _line(row: int) -> dict[str, Any]:
+    return {"line": row}
 
 
-def _parse(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_decimal)
-
-
-def _decimal(text: str) -> Any:
-    value = float(text)
-    # A decimal keeps all digits; a float is enough where it says the same.
-    return value if len(text) < 16 else Decimal(text)
+def _element(path: str, row: int) -> dict[str, Any]:
+    return {"place": f"{path}[{row - 1}]"}
 
 
 def _lines(path: Path, dataset: FilesDataset, findings: Findings) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        with path.open(encoding=dataset.encoding or "utf-8-sig") as file:
+        with path.open(encoding=dataset.encoding or "utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
                 try:
-                    row = _parse(line)
-                except ValueError as error:
+                    row = parsed(line)
+                except (ValueError, RecursionError) as error:
                     findings.reject(number, Problem(f"the line is not JSON: {error}", file=findings.file, line=number), text=line.strip())
                     continue
                 if isinstance(row, dict):
@@ -95,36 +92,34 @@ def _lines(path: Path, dataset: FilesDataset, findings: Findings) -> Iterator[tu
         raise Invalid(f"{findings.file} is not text in {dataset.encoding or 'utf-8'}", hint="declare the encoding") from error
 
 
-def _document(path: Path, dataset: FilesDataset, findings: Findings) -> Iterator[tuple[int, dict[str, Any]]]:
+def document_rows(
+    path: Path, dataset: FilesDataset, records: str | None, findings: Findings, *, on_member: Callable[[str, Any], None] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the objects of the list at `records` inside a JSON document, numbered from 1; the document is never held whole."""
     try:
-        document = _parse(path.read_text(encoding=dataset.encoding or "utf-8-sig"))
-    except json.JSONDecodeError as error:
-        problem = Problem(error.msg, file=findings.file, line=error.lineno, column=error.colno)
+        with path.open(encoding=dataset.encoding or "utf-8-sig", newline="\n") as file:
+            text = JsonText(file)
+            for number, row in enumerate(text.items(tuple(records.split(".")) if records else (), on_member), 1):
+                if isinstance(row, dict):
+                    yield number, row
+                else:
+                    problem = Problem("the row is not a JSON object", file=findings.file, place=f"{records or '$'}[{number - 1}]")
+                    findings.reject(number, problem, text=shown(row))
+    except WrongShapeError as error:
+        raise _no_list(error, records, findings) from error
+    except FlawAtError as error:
+        problem = Problem(error.message, file=findings.file, line=error.line, column=error.column)
         raise Invalid(f"{findings.file} is not JSON", problems=[problem]) from error
-    except (_Flaw, UnicodeDecodeError, RecursionError) as error:
+    except (FlawError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"{findings.file} cannot be read as JSON: {error}") from error
-    for number, row in enumerate(_at(document, dataset.records, findings), 1):
-        if isinstance(row, dict):
-            yield number, row
-        else:
-            problem = Problem("the row is not a JSON object", file=findings.file, place=f"{dataset.records or '$'}[{number - 1}]")
-            findings.reject(number, problem, text=shown(row))
 
 
-def _at(document: Any, path: str | None, findings: Findings) -> list[Any]:
-    here = document
-    walked = "$"
-    for part in path.split(".") if path else ():
-        if not isinstance(here, dict) or part not in here:
-            allowed = tuple(here) if isinstance(here, dict) else ()
-            problem = Problem(f"{walked} has no member {part!r}", value=part, allowed=allowed)
-            raise Invalid(f"{findings.file} has no rows at records: {path}", problems=[problem])
-        here, walked = here[part], f"{walked}.{part}"
-    if isinstance(here, list):
-        return here
-    lists = tuple(f"records: {key}" for key, value in here.items() if isinstance(value, list)) if isinstance(here, dict) else ()
-    problem = Problem(f"{walked} is no list of rows", allowed=lists)
-    raise Invalid(f"{findings.file} has no list of rows", problems=[problem], hint="declare records: the path to the list")
+def _no_list(error: WrongShapeError, records: str | None, findings: Findings) -> Invalid:
+    if error.wanted is not None:
+        problem = Problem(f"{error.walked} has no member {error.wanted!r}", value=error.wanted, allowed=error.members[:20])
+        return Invalid(f"{findings.file} has no rows at records: {records}", problems=[problem])
+    problem = Problem(f"{error.walked} is no list of rows", allowed=tuple(f"records: {key}" for key in error.lists[:20]))
+    return Invalid(f"{findings.file} has no list of rows", problems=[problem], hint="declare records: the path to the list")
 
 
 def _names(row: dict[str, Any], columns: tuple[Column, ...]) -> Iterator[str]:
@@ -147,11 +142,11 @@ def _member(row: dict[str, Any], key: str) -> Any:
     return here
 
 
-def _portions(
-    rows: list[tuple[int, dict[str, Any]]], keys: list[str], columns: tuple[Column, ...], locate: Locate, findings: Findings
+def portions(
+    rows: Iterator[tuple[int, dict[str, Any]]], keys: list[str], columns: tuple[Column, ...], locate: Locate, findings: Findings
 ) -> Iterator[Portion]:
-    for begin in range(0, len(rows), BATCH_ROWS):
-        part = rows[begin : begin + BATCH_ROWS]
+    """Yield numbered objects as portions: their texts as texts, their other values in the columns' types."""
+    while part := list(islice(rows, BATCH_ROWS)):
         texts, natives = [], []
         for index, column in enumerate(columns):
             text: list[str | None] = []

@@ -79,6 +79,22 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
     return _portions(body, positions, columns, table, findings), lambda index, row: table.place(row, positions[index])
 
 
+def sheet_names(path: Path, findings: Findings) -> list[str]:
+    """Return the names of the worksheets; raise `Invalid` when the workbook cannot be opened."""
+    with _opened(path, findings) as book:
+        return [str(m.name) for m in book.sheets_metadata if m.typ == calamine.SheetTypeEnum.WorkSheet]
+
+
+def sheet_rows(path: Path, dataset: FilesDataset, findings: Findings) -> Grid:
+    """Return the cells of the sheet or table that the options name, with their row numbers; raises like `read_workbook`."""
+    with _opened(path, findings) as book:
+        name = _sheet_name(book, dataset, findings)
+        sheet = _loaded(lambda: book.get_sheet_by_name(name), findings)
+        _check_area(sheet, findings)
+        values = _loaded(lambda: sheet.to_python(skip_empty_area=True), findings)
+        return _table(name, values, sheet.start or (0, 0), dataset).rows
+
+
 def _opened(path: Path, findings: Findings) -> Any:
     try:
         return _by_content(path)

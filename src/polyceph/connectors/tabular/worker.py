@@ -6,12 +6,9 @@ environment. What comes out is an Arrow file and a report.
 
 from __future__ import annotations
 
-import gzip
 import json
 import resource
-import shutil
 import sys
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -24,8 +21,9 @@ from polyceph.connectors.tabular.findings import Findings
 from polyceph.connectors.tabular.form import FormSeen, look
 from polyceph.connectors.tabular.formats import decide
 from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset
+from polyceph.connectors.tabular.packing import members, unpacked
 from polyceph.connectors.tabular.spool import Locate, Portion, Spool
-from polyceph.sdk import Column, Invalid, NotFound, Problem, Tolerance
+from polyceph.sdk import Column, Invalid, NotFound, Tolerance, ValueRule
 
 OUT_OF_MEMORY = 86
 REJECTS = pa.schema([("row", pa.int64()), ("place", pa.string()), ("column", pa.string()), ("value", pa.string()), ("rule", pa.string())])
@@ -46,18 +44,16 @@ def main(arguments: list[str]) -> int:
 
 
 def report_on(job: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Read the file of a job into `folder` and return what is said of it: rows and notes, or why it is refused; and its form."""
+    """Do a job in `folder` and return what is said of it: what was asked for, or why the file is refused; and the form of its rows."""
     findings = Findings(job["name"], shown=job["options"]["problems_shown"])
-    report: dict[str, Any]
     try:
-        rows = read_job(job, folder, findings)
-        report = {"rows": rows, "notes": [asdict(note) for note in findings.notes]}
+        report = _done(job, folder, findings)
     except (Invalid, NotFound) as error:
         report = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
         report["problems"] = [asdict(problem) for problem in error.problems]
-        if findings.form.names and not findings.form.looks:
+        if job["task"] == "rows" and findings.form.names and not findings.form.looks:
             _look_at_all(job, folder, findings.form)
-    if findings.form.is_told(len(job["columns"])):
+    if job["task"] == "rows" and findings.form.is_told(len(job["columns"])):
         report["form"] = asdict(findings.form.form())
     return report
 
@@ -69,15 +65,31 @@ def _limit(memory_mb: int, seconds: int, disk_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _done(job: dict[str, Any], folder: Path, findings: Findings) -> dict[str, Any]:
+    """Do what the job asks for and return the report."""
+    if job["task"] == "members":
+        return {"members": members(Path(job["path"]), job["pattern"])}
+    if job["task"] == "rows":
+        return {"rows": read_job(job, folder, findings), "notes": [asdict(note) for note in findings.notes]}
+    from polyceph.connectors.tabular.sampling import parts, sample_file
+
+    dataset = FilesDataset.model_validate(job["options"])
+    path, kind = unpacked(Path(job["path"]), dataset, folder), job["format"]
+    if job["task"] == "parts":
+        return {"parts": parts(path, kind, job["name"])}
+    read: Any = lambda columns, options, found: _portions(path, kind, columns, options, found)  # noqa: E731
+    return sample_file(path, kind, dataset, job["rows"], folder=folder, name=job["name"], read=read)
+
+
 def read_job(job: dict[str, Any], folder: Path, findings: Findings) -> int:
     """Read the file of a job into `rows.arrow` in `folder` and return the number of rows.
 
     Raises:
         Invalid, NotFound: the file is refused.
     """
-    columns = tuple(Column(**column) for column in job["columns"])
+    columns = tuple(map(_column, job["columns"]))
     dataset = FilesDataset.model_validate(job["options"])
-    path = _unpacked(Path(job["path"]), dataset, folder)
+    path = unpacked(Path(job["path"]), dataset, folder)
     tolerance = Tolerance(**job["tolerance"])
     portions, locate = _portions(path, job["format"], columns, dataset, findings)
     spool = Spool(folder / "texts.arrow", columns)
@@ -108,7 +120,7 @@ def _look_at_all(job: dict[str, Any], folder: Path, seen: FormSeen) -> None:
     apart = Findings(job["name"])
     try:
         dataset = FilesDataset.model_validate(job["options"])
-        portions, _ = _portions(_unpacked(Path(job["path"]), dataset, folder), job["format"], columns, dataset, apart)
+        portions, _ = _portions(unpacked(Path(job["path"]), dataset, folder), job["format"], columns, dataset, apart)
         spool = Spool(folder / "looked.arrow", columns)
         spool.write(portions, dataset)
         apart.form.names, apart.form.of = list(seen.names), {i: seen.names.index(c.name) for i, c in enumerate(columns)}
@@ -116,6 +128,11 @@ def _look_at_all(job: dict[str, Any], folder: Path, seen: FormSeen) -> None:
     except (Invalid, NotFound):
         return
     seen.looks, seen.rows = apart.form.looks, apart.form.rows
+
+
+def _column(given: dict[str, Any]) -> Column:
+    rules = tuple(ValueRule(rule["name"], tuple(rule["values"])) for rule in given.get("rules", ()))
+    return Column(**{**given, "rules": rules})
 
 
 def _write_rejects(path: Path, findings: Findings) -> None:
@@ -137,45 +154,25 @@ def _portions(
         from polyceph.connectors.tabular.records import read_records
 
         return read_records(path, columns, dataset, is_lines=kind == "ndjson", findings=findings)
-    if kind == "parquet":
-        from polyceph.connectors.tabular.columnar import read_parquet
+    if kind in ("parquet", "arrow"):
+        from polyceph.connectors.tabular.columnar import read_columnar
 
-        return read_parquet(path, columns, dataset, findings)
+        return read_columnar(path, columns, dataset, kind=kind, findings=findings)
+    if kind in ("geojson", "geopackage"):
+        from polyceph.connectors.tabular.features import read_geojson, read_geopackage
+
+        return (read_geojson if kind == "geojson" else read_geopackage)(path, columns, dataset, findings)
+    if kind == "xml":
+        from polyceph.connectors.tabular.elements import read_xml
+
+        return read_xml(path, columns, dataset, findings)
+    if kind == "fixed":
+        from polyceph.connectors.tabular.fixed import read_fixed
+
+        return read_fixed(path, columns, dataset, findings)
     from polyceph.connectors.tabular.delimited import read_delimited
 
     return read_delimited(path, columns, dataset, findings)
-
-
-def _unpacked(path: Path, dataset: FilesDataset, folder: Path) -> Path:
-    if dataset.compression in (None, "none"):
-        return path
-    target = folder / "unpacked"
-    try:
-        if dataset.compression == "gz":
-            with gzip.open(path) as source, target.open("wb") as sink:
-                shutil.copyfileobj(source, sink)
-        else:
-            with zipfile.ZipFile(path) as archive, archive.open(_member(archive, dataset)) as source, target.open("wb") as sink:
-                shutil.copyfileobj(source, sink)
-    except (EOFError, zipfile.BadZipFile, gzip.BadGzipFile, RuntimeError, NotImplementedError) as error:
-        raise Invalid(f"the file cannot be unpacked as {dataset.compression}: {error}") from error
-    except OSError as error:
-        raise Invalid(
-            f"the file cannot be unpacked: {error.strerror or error}", hint="it may unpack to more than the disk limit"
-        ) from error
-    return target
-
-
-def _member(archive: zipfile.ZipFile, dataset: FilesDataset) -> str:
-    names = [info.filename for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
-    if dataset.member is not None:
-        if dataset.member in names:
-            return dataset.member
-        raise NotFound("the zip does not hold the member", problems=[Problem(f"no {dataset.member!r}", allowed=tuple(names[:20]))])
-    if len(names) != 1:
-        problem = Problem(f"the zip holds {len(names)} files", allowed=tuple(f"member: {name}" for name in names[:20]))
-        raise Invalid("the zip does not hold exactly one file", problems=[problem])
-    return names[0]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,10 @@ import httpx
 from polyceph.sdk import Denied
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254")))
+"""Where clouds hand out a machine's credentials; not all of them are link-local."""
+_NOBODY = ipaddress.ip_network("0.0.0.0/8")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Egress:
@@ -28,8 +32,11 @@ class Egress:
 
     def check(self, url: str) -> None:
         """Raise `Denied` unless the address is of HTTP on a declared host."""
-        parts = urlsplit(url)
-        host = (parts.hostname or "").casefold().rstrip(".")
+        try:
+            parts = urlsplit(url)
+            host, _ = (parts.hostname or "").casefold().rstrip("."), parts.port
+        except ValueError as error:
+            raise Denied("the source sends to what is no address", hint="check url, path and paging") from error
         if parts.scheme not in ("http", "https") or host not in self.hosts:
             known = ", ".join(sorted(self.hosts))
             raise Denied(f"the source sends to {host or 'nowhere'}, which is not declared", hint=f"declared are {known}; see hosts")
@@ -43,11 +50,29 @@ class Egress:
         return list(found)
 
     def _may_be(self, address: Address, host: str) -> bool:
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        if address.is_loopback:  # only who writes this machine's own address means it
-            return host in ("localhost", "127.0.0.1", "::1") and host in self.hosts
-        return not (address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved)
+        address = _inner(address)
+        if address.is_loopback and host in ("localhost", "127.0.0.1", "::1"):
+            return host in self.hosts  # only who writes this machine's own address means it
+        is_special = address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved
+        if is_special or address in _METADATA or address in _NOBODY:
+            return _is_literally(host, address) and host in self.hosts
+        return True
+
+
+def _inner(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address stands for: mapped (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _is_literally(host: str, address: Address) -> bool:
+    try:
+        return ipaddress.ip_address(host) == address
+    except ValueError:
+        return False
 
 
 class CheckedBackend(httpcore.NetworkBackend):

@@ -68,11 +68,12 @@ class WebSource(Options):
     certificate: str | FromEnvironment | None = Field(
         default=None, description="file with certificate and key of the client (mutual TLS), PEM"
     )
+    certificate_password_env: SecretName | None = Field(default=None, description="variable with the password of the client's key")
     authority: str | FromEnvironment | None = Field(default=None, description="file with the authority that signs the server, PEM")
     headers: dict[str, str] = Field(default={}, description="headers of every request; no secrets")
     requests_per_second: float = Field(default=10.0, gt=0, description="pace that is never exceeded")
-    timeout_s: float = Field(default=60.0, gt=0, description="how long an answer may take")
-    retries: int = Field(default=6, ge=0, le=20, description="further attempts after 429, 5xx and broken connections")
+    timeout_s: float = Field(default=60.0, gt=0, description="how long the service may be silent; an answer may take ten times as long")
+    retries: int = Field(default=6, ge=0, le=20, description="further attempts after 429, 5xx, silence and broken connections")
     memory_limit_mb: int = Field(default=4096, ge=512, description="address space for converting the rows")
     time_limit_s: int = Field(default=900, ge=1, description="processor seconds for converting the rows")
     disk_limit_mb: int = Field(default=65_536, ge=1, description="size of the rows on disk")

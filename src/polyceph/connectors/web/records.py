@@ -18,7 +18,10 @@ from pydantic import Field
 from polyceph.connectors.tabular.options import FilesDataset, reading_digest
 from polyceph.connectors.tabular.reading import Limits, SourceFile, try_file
 from polyceph.connectors.web.options import WebSource
+from polyceph.connectors.web.paths import rows_at
 from polyceph.sdk import Admission, Arrival, Delivery, Demand, Follows, Invalid, Note, Options, Original
+
+__all__ = ["RecordFile", "RecordsReading", "folder_of", "rows_at"]
 
 
 class RecordsReading(Options):
@@ -99,32 +102,16 @@ class RecordFile:
         demand = self._demand
         if follows is not None:
             identity = "\n".join((str(demand.dataset), origin, follows.cursor or "", cursor or "", digest))
-            return f"range-{sha256(identity.encode()).hexdigest()[:40]}"
-        key, last = f"{digest}-{reading[:16]}", demand.last_key(origin)
+            key = f"range-{sha256(identity.encode()).hexdigest()[:40]}"
+        else:
+            key = f"{digest}-{reading[:16]}"
+        last = demand.last_key(origin)
         if last == key or (last or "").startswith(f"{key}-after-"):
             return None
         if last is not None and demand.is_loaded(key):
             # Content that comes back after other content is current again, so it is a delivery of its own.
             key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"
         return None if demand.is_loaded(key) else key
-
-
-def rows_at(document: Any, path: str | None, where: str) -> list[Any]:
-    """Return the rows at a dotted path (`data.items`) of a document, the document itself without a path.
-
-    Raises:
-        Invalid: the path leads nowhere, or to something that is no list; the message names the keys that are there.
-    """
-    found = document
-    for part in path.split(".") if path else ():
-        if not isinstance(found, Mapping) or part not in found:
-            there = ", ".join(map(str, list(found)[:12])) if isinstance(found, Mapping) else type(found).__name__
-            raise Invalid(f"{where} has no {path!r}: there is no {part!r}", hint=f"there are: {there}")
-        found = found[part]
-    if not isinstance(found, list):
-        there = ", ".join(map(str, list(found)[:12])) if isinstance(found, Mapping) else type(found).__name__
-        raise Invalid(f"the rows of {where} are no list", hint=f"name the path to them with records; there are: {there}")
-    return found
 
 
 def folder_of(demand: Demand) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import httpx
 from pydantic import SecretStr
 
 from polyceph.connectors.web.options import OAuth2Auth, checked_address, text_of
+from polyceph.connectors.web.patience import waited
 from polyceph.sdk import Denied, Misconfigured, Unavailable, secret
 
 _EARLY_S = 30.0
@@ -34,12 +35,20 @@ class TokenClient:
         Raises:
             Misconfigured: a secret is not set, or the provider does not accept the client.
             Unavailable: the provider does not answer as RFC 6749 says.
+            TryAgainError: it is busy.
         """
         if self._token is None or time.monotonic() >= self._ends:
             self._fetch()
         if self._token is None:
             raise Unavailable("the token endpoint gave no token")
         return self._token
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the words that must not be written down."""
+        yield secret(self.auth.client_secret_env).get_secret_value()
+        yield from (word.get_secret_value() for word in (self._token, self._refresh) if word is not None)
+        if self.auth.refresh_token_env:
+            yield secret(self.auth.refresh_token_env).get_secret_value()
 
     def forget(self) -> None:
         """Drop the token: the service has refused it."""
@@ -65,6 +74,8 @@ class TokenClient:
         return form | {name: value for name, value in more.items() if value}
 
     def _keep(self, response: httpx.Response) -> None:
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise waited("the token endpoint", response.status_code, response.headers)
         if response.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             raise Misconfigured(f"the token endpoint refuses the client: {_error_code(response)}", hint="check client_id, secret and scope")
         try:

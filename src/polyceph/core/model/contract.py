@@ -11,6 +11,21 @@ from polyceph.core.model.place import Place
 
 
 @dataclass(frozen=True)
+class ValueRule:
+    """A limit that a contract sets to the values of a column, by ODCS's name for it: `minimum`, `pattern`, `validValues`.
+
+    `values` are texts, as the contract writes them; all but `validValues` have one.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.values[:5]) + (f" and {len(self.values) - 5} more" if len(self.values) > 5 else "")
+        return f"{self.name} {shown}"
+
+
+@dataclass(frozen=True)
 class Column:
     """One promised column. `logical_type` is ODCS's: string, integer, number, boolean, date, timestamp, time, array, object."""
 
@@ -26,6 +41,8 @@ class Column:
     source_name: str | None = None
     """The header in the source when it differs from `name` (ODCS `physicalName`)."""
     place: Place | None = None
+    rules: tuple[ValueRule, ...] = ()
+    """What good values keep besides their type; a missing value keeps every rule."""
 
 
 @dataclass(frozen=True)

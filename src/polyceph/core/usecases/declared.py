@@ -76,4 +76,5 @@ def _column(column: Column) -> dict[str, Any]:
         "primary_key": column.primary_key,
         "classification": column.classification.value if column.classification else None,
         "personal_data": column.personal_data.value,
+        "rules": {rule.name: list(rule.values) for rule in column.rules},
     }

@@ -80,7 +80,7 @@ _DATASET = _Kind(
     {"owner.changed": ("owner",), "steward.changed": ("steward",)},
 )
 _CONTRACT = ("contract", "contract_digest", "contract_status")
-_PROMISED = ("logical_type", "physical_type", "required", "unique", "primary_key")
+_PROMISED = ("logical_type", "physical_type", "required", "unique", "primary_key", "rules")
 _COLUMN = _Kind(
     "column.added",
     "column.removed",

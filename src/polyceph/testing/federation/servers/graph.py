@@ -3,9 +3,9 @@
 Documentation followed: Microsoft Graph REST API v1.0 on site, drive, driveItem (delta, content), list and listItem, its pages on paging
 and on throttling, and the Microsoft identity platform on client credentials. `POST /<tenant>/oauth2/v2.0/token` (scope `…/.default`);
 the site is `federation.example:/sites/<source>`; its drive is `library/`, its lists are `lists/<list>.ndjson` (the fields of an item are
-the row's columns). `root/delta` pages through everything, then says what changed and what was deleted; a file's content is a 302 to
-an address that needs no token for some minutes. Each 20th request is throttled: 429 with Retry-After (`throttle_every` in a
-`service.json`; 0: never).
+the row's columns). `root/delta`, and `items/delta` of a list, page through everything, then say what changed and what was deleted; a
+file's content is a 302 to an address that needs no token for some minutes. Each 20th request is throttled: 429 with Retry-After
+(`throttle_every` in a `service.json`; 0: never).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 from polyceph.errors import Invalid, NotFound
 from polyceph.testing.federation.servers.conditions import ODATA, condition
 from polyceph.testing.federation.servers.graph_drive import ROOT, Item, Library
+from polyceph.testing.federation.servers.graph_list import ListLog, as_columns
 from polyceph.testing.federation.servers.graph_shapes import (
     HOST_NAME,
     as_drive,
@@ -58,6 +59,7 @@ class Graph:
 
     def __init__(self) -> None:
         self._libraries: dict[str, Library] = {}
+        self._logs: dict[tuple[str, str], ListLog] = {}
 
     def routes(self) -> list[BaseRoute]:
         """Return the token endpoint, downloads, and what is below `/v1.0`."""
@@ -69,7 +71,9 @@ class Graph:
             f"{site}/drives": self._drives,
             f"{site}/lists": _lists,
             f"{site}/lists/{{list}}": _list,
+            f"{site}/lists/{{list}}/columns": _list_columns,
             f"{site}/lists/{{list}}/items": _list_items,
+            f"{site}/lists/{{list}}/items/delta": self._list_delta,
             drive: self._drive,
             f"{drive}/root": self._item,
             f"{drive}/{_ROOT}/children": self._children,
@@ -155,6 +159,32 @@ class Graph:
         name = "@odata.nextLink" if end < len(kept) else "@odata.deltaLink"
         return JSONResponse({"value": [as_item(source, one, items) for one in page], name: link})
 
+    def _list_delta(self, request: Request) -> Response:
+        """Say which items there are, or which changed after the token, deleted ones too; a page at a time."""
+        source, name = Source.of(request), _list_name(request)
+        items = {str(row.get("id", at)): (at, row) for at, row in enumerate(source.rows.of(source.root / "lists", name).select(Wish()), 1)}
+        memory = source.state.with_name(f"{source.state.stem}.{name}.list.json")
+        log = self._logs.setdefault((source.name, name), ListLog(memory))
+        changes = log.changes({identity: row for identity, (_, row) in items.items()})
+        newest = max((one.number for one in changes.values()), default=0)
+        since, until, begin = _delta_state(request, newest)
+        here = f"{source.url}{_V1}/sites/{quote(site_id(source), safe=',')}/lists/{request.path_params['list']}/items/delta"
+        if since > newest or until > newest:
+            return _error(410, "resyncRequired", "Resync required. Begin again without a token.", {"Location": here})
+        kept = [
+            (one.number, identity) for identity, one in changes.items() if since < one.number <= until and (since or not one.is_deleted)
+        ]
+        page = sorted(kept)[begin : begin + _top(request)]
+        end, more = begin + len(page), _expanded(request.query_params.get("$expand", ""))
+        changed = shown_moment(inside(source.root, f"lists/{name}.ndjson").stat().st_mtime)
+        shown = [
+            as_list_item(items[key][1], items[key][0], changed, more) if key in items else {"id": key, "deleted": {"state": "deleted"}}
+            for _, key in page
+        ]
+        is_last = end >= len(kept)
+        link = f"{here}?{urlencode(_kept(request) | {'token': str(until) if is_last else f'{since}-{until}-{end}'}, safe='$')}"
+        return JSONResponse({"value": shown, "@odata.deltaLink" if is_last else "@odata.nextLink": link})
+
     def _wanted(self, request: Request) -> Item:
         source = Source.of(request)
         _check(request, drive=drive_id(source))
@@ -212,6 +242,11 @@ def _lists(request: Request) -> Response:
 
 def _list(request: Request) -> Response:
     return JSONResponse(as_list(Source.of(request), _list_name(request)))
+
+
+def _list_columns(request: Request) -> Response:
+    source = Source.of(request)
+    return JSONResponse({"value": as_columns(source.rows.of(source.root / "lists", _list_name(request)).select(Wish()))})
 
 
 def _list_items(request: Request) -> Response:

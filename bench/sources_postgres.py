@@ -1,4 +1,4 @@
-"""spine.ingest: PostgreSQL to the raw zone by the postgres connector, against DuckDB's bare scanner into the same DuckLake.
+"""sources.postgres: PostgreSQL to the raw zone by the postgres connector, against DuckDB's bare scanner into the same DuckLake, and peers.
 
 Ours asks the server what the table is, attaches it, locks, stages, checks the contract (types, required, primary key), hashes,
 registers and commits with the stamp.
@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
+import rivals
 from harness import COMMIT, DOMAIN, SOURCE, Bench, alternate, attach_source, bench, contract, fill_source, finish
 
 from polyceph.connectors.postgres import PostgresConnector
@@ -18,13 +21,18 @@ from polyceph.lake.attach import create_postgres_secret
 from polyceph.lake.engine import open_engine
 
 ALLOWED_RATIO = 1.15
+WANTED = 5.0
+"""How many times faster than the fastest of dlt, ingestr and sling it is to be."""
+DLT_BACKENDS = ("pyarrow", "connectorx")
 _PASSWORD = "BENCH_SOURCE_PASSWORD"  # noqa: S105 -- the name of a variable
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rows", type=int, default=3_000_000)
-    rows = arguments.parse_args().rows
+    arguments.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="dlt, ingestr and sling too, once each")
+    given = arguments.parse_args()
+    rows = given.rows
     with bench() as place:
         fill_source(place.source, rows)
         contenders = {
@@ -35,7 +43,36 @@ def main() -> None:
             "adbc to parquet": lambda number: adbc_parquet(place, number),
         }
         medians = alternate(contenders)
-    finish("spine.ingest", medians, ours="polyceph", limit="duckdb scanner to ducklake", allowed_ratio=ALLOWED_RATIO)
+        loaders = alternate(rivals_of(place), rounds=1) if given.peers else {}
+    times = {f"times_faster_than_{name.split()[0]}": round(seconds / medians["polyceph"], 2) for name, seconds in loaders.items()}
+    best = round(min(loaders.values()) / medians["polyceph"], 2) if loaders else None
+    more = {"rows": rows, "times_faster_than_best_loader": best, "wanted": WANTED, **times}
+    limit = "duckdb scanner to ducklake"
+    finish("sources.postgres", medians | loaders, ours="polyceph", limit=limit, allowed_ratio=ALLOWED_RATIO, more=more)
+
+
+def rivals_of(place: Bench) -> dict[str, Callable[[int], None]]:
+    """Return the loaders that others use, as whole processes; one round of them takes minutes."""
+    source, table = place.source.url(), f"public.{SOURCE}"
+    with psycopg.connect(place.admin.url(), autocommit=True) as session:
+        for backend in DLT_BACKENDS:
+            session.execute(f"CREATE DATABASE dlt_{backend}")
+
+    def folder(name: str) -> Path:
+        made = place.folder / name
+        made.mkdir()
+        return made
+
+    def dlt(backend: str) -> Callable[[int], None]:
+        catalogue = place.admin.at(f"dlt_{backend}").url("postgres")
+        own = {"backend": backend, "catalogue": catalogue, "extensions": place.extensions}
+        return lambda _: rivals.dlt(source, table, folder=folder(f"dlt_{backend}"), **own)
+
+    return {
+        **{f"dlt_{backend} to ducklake": dlt(backend) for backend in DLT_BACKENDS},
+        "ingestr to duckdb": lambda _: rivals.ingestr(source, table, folder=folder("ingestr")),
+        "sling to csv": lambda _: rivals.sling(source, table, folder=folder("sling")),
+    }
 
 
 def ours(place: Bench, number: int, rows: int) -> None:

@@ -1,0 +1,83 @@
+"""The connector `mysql`: a table or a query of a MySQL or MariaDB database, whole or from where the last load stopped."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import duckdb
+from sqlglot import exp
+
+from polyceph.connectors.mysql_dialect import MySqlDialect, is_wall
+from polyceph.connectors.mysql_options import MySqlDataset, MySqlSource
+from polyceph.connectors.mysql_session import attach, explained, query
+from polyceph.connectors.sql.database import DatabaseConnector
+from polyceph.connectors.sql.dialect import Statement
+from polyceph.connectors.sql.options import ServerAddress
+from polyceph.connectors.sql.reading import Reading, rows_of
+from polyceph.connectors.sql.walls import instant
+from polyceph.connectors.types import duckdb_type
+from polyceph.connectors.validation import validated
+from polyceph.sdk import Column, Invalid, Options, Pushdown
+
+
+class MySqlConnector(DatabaseConnector):
+    """Reads MySQL and MariaDB through DuckDB's mysql extension: one statement a load, so InnoDB shows one snapshot of the table.
+
+    The servers do not tell an ordinary account of transactions that are still open: what they commit below a bound that has been
+    read is only found with `overlap`, or avoided with a `lag` that is longer than a transaction.
+    """
+
+    source_options: ClassVar[type[Options]] = MySqlSource
+    dataset_options: ClassVar[type[Options]] = MySqlDataset
+    summary: ClassVar[str] = "Tables and queries of a MySQL or MariaDB database, whole or incrementally by a cursor column."
+    name: ClassVar[str] = "mysql"
+
+    def dialect(self) -> MySqlDialect:
+        """Return MySQL's SQL, and how its server is entered."""
+        return MySqlDialect(self._source().tls(self._base))
+
+    def rows(self, address: ServerAddress, reading: Reading) -> Pushdown:
+        """Return the pushdown; each `prepare` attaches the server under a name of its own."""
+        _refuse_zone_of_query(reading)
+        statement, tls = rows_of(self.dialect(), reading), self._source().tls(self._base)
+
+        def prepare(connection: Any) -> str:
+            try:
+                alias = attach(connection, address, tls)
+            except duckdb.Error as error:
+                raise explained(error, address) from None
+            return _select(reading, statement, alias).sql(dialect="duckdb")
+
+        return Pushdown(prepare)
+
+    def _source(self) -> MySqlSource:
+        return validated(MySqlSource, self._options, "source of connector mysql")
+
+
+def _refuse_zone_of_query(reading: Reading) -> None:
+    """Refuse a time zone where it cannot be told which times have one: a query's DATETIME and TIMESTAMP look alike."""
+    types = reading.relation.columns
+    found = [source for column, source in reading.columns if types[source] == "TIMESTAMP" and duckdb_type(column) == "TIMESTAMPTZ"]
+    if reading.dataset.timezone and found:
+        raise Invalid(
+            f"timezone does not say which times of a query it is for ({', '.join(found)})",
+            hint="read the table with a filter, or let the query answer in UTC, by CONVERT_TZ, and leave timezone out",
+        )
+
+
+def _select(reading: Reading, statement: Statement, alias: str) -> exp.Select:
+    fields = [_field(column, reading.relation.columns[source], at, reading) for at, (column, source) in enumerate(reading.columns)]
+    return exp.select(*fields).from_(query(alias, statement))
+
+
+def _field(column: Column, source_type: str, at: int, reading: Reading) -> exp.Expr:
+    value: exp.Expr = exp.column(f"c{at}", quoted=True)
+    if is_wall(source_type) and duckdb_type(column) == "TIMESTAMPTZ" and reading.dataset.timezone:
+        wall = exp.TryCast(this=value.copy(), to=exp.DataType.build("TIMESTAMP", dialect="duckdb"))
+        found = instant(wall, zone=reading.dataset.timezone, ambiguous=reading.dataset.ambiguous)
+        value = exp.func("coalesce", found, value)  # a zero date stays what it is, so that the lake refuses it
+    elif source_type == "BLOB":  # of a query: text in a binary collation; what is no UTF-8 breaks off
+        value = exp.Anonymous(this="decode", expressions=[value])
+    elif source_type.startswith(("binary", "varbinary", "blob", "tinyblob", "mediumblob", "longblob")):
+        value = exp.cast(value, exp.DataType.build("VARCHAR", dialect="duckdb"))
+    return exp.alias_(value, column.name, quoted=True)

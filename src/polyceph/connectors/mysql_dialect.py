@@ -1,0 +1,147 @@
+"""MySQL's and MariaDB's SQL: what the catalogue tells, and how a value leaves the server as it is."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from polyceph.connectors.mysql_options import Tls
+from polyceph.connectors.mysql_session import MySqlSession, entered
+from polyceph.connectors.sql.dialect import Row, Session, Statement
+from polyceph.connectors.sql.options import ServerAddress
+from polyceph.connectors.sql.ranges import Kind
+from polyceph.connectors.sql.relation import Relation
+from polyceph.sdk import Column, Note, SourceColumn
+
+_DIGITS = re.compile(r"decimal\((\d+),(\d+)\)")
+_WHOLE = ("tinyint", "smallint", "mediumint", "int", "bigint", "year")
+_OF_QUERY = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_BYTES = ("binary", "varbinary", "blob", "tinyblob", "mediumblob", "longblob")
+_TEXTS = ("char", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum", "set", "json")
+_LOGICAL = {"date": "date", "time": "time", "datetime": "timestamp", "timestamp": "timestamp", "float": "number", "double": "number"}
+
+
+def is_wall(source_type: str) -> bool:
+    """Tell whether a type holds wall-clock times: DATETIME does, TIMESTAMP is an instant."""
+    return _name(source_type) == "datetime"
+
+
+@dataclass(frozen=True)
+class MySqlDialect:
+    """MySQL's SQL. Of a query DuckDB's type names are known, in capitals; of a table the server's own."""
+
+    tls: Tls
+    title: ClassVar[str] = "MySQL"
+    late_rows: ClassVar[str] = "what an open transaction commits later, below the cursor, is only read with overlap, or avoided with lag"
+
+    def enter(self, address: ServerAddress) -> AbstractContextManager[MySqlSession]:
+        """Open a session."""
+        return entered(address, self.tls)
+
+    def quote(self, name: str) -> str:
+        """Return a quoted identifier."""
+        return "`" + name.replace("`", "``") + "`"
+
+    def place(self, number: int) -> str:  # noqa: ARG002 -- MySQL's have no numbers
+        """Return the placeholder of a value."""
+        return "?"
+
+    def source(self, relation: Relation) -> str:
+        """Return what stands behind FROM."""
+        if relation.query:
+            return f"(\n{relation.query}\n) AS source"
+        return f"{self.quote(relation.schema)}.{self.quote(relation.table)}"
+
+    def first(self, fields: str, rest: str, rows: int) -> str:
+        """Return a SELECT of at most so many rows."""
+        return f"SELECT {fields} {rest} LIMIT {rows:d}"
+
+    def columns(self, parts: tuple[str, ...]) -> Statement:
+        """Ask for a table's columns."""
+        return Statement(
+            "SELECT column_name, CONVERT(column_type USING utf8mb4), is_nullable, CASE column_key WHEN 'PRI' THEN 'YES' ELSE 'NO' END,"
+            " column_comment FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
+            parts,
+        )
+
+    def tables(self) -> Statement:
+        """Ask for the tables and views that are not the server's own."""
+        return Statement(
+            "SELECT table_schema, table_name, table_rows, CASE table_type WHEN 'VIEW' THEN '' ELSE table_comment END"
+            " FROM information_schema.tables WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')"
+            " ORDER BY table_schema, table_name"
+        )
+
+    def kind(self, source_type: str) -> Kind | None:
+        """Return the kind of cursor that a type makes."""
+        name = _name(source_type)
+        if name in _WHOLE or source_type in _OF_QUERY:
+            return "integer"
+        kinds: dict[str, Kind] = {
+            "date": "date",
+            "DATE": "date",
+            "datetime": "timestamp",
+            "timestamp": "timestamptz",
+            "TIMESTAMP": "timestamp",
+        }
+        return kinds.get(name)
+
+    def field(self, name: str, source_type: str, column: Column | None) -> str:
+        """Return a column so that DuckDB's extension takes nothing away: of a zero date it makes NULL, of 40 digits a float."""
+        value, kind = self.quote(name), _name(source_type)
+        if kind in _TEXTS or column is None:
+            # In a binary collation text would come as bytes.
+            return f"CONVERT({value} USING utf8mb4) COLLATE utf8mb4_general_ci"
+        if source_type.startswith(("tinyint(1)", "BOOLEAN")):  # 7 would come as true
+            return f"CAST({value} AS SIGNED)"
+        if kind == "bit":
+            return f"CAST({value} AS UNSIGNED)"
+        digits = _DIGITS.match(source_type)
+        is_plain = kind in _WHOLE or kind in ("float", "double", *_BYTES) or source_type in (*_OF_QUERY, "FLOAT", "BLOB", "VARCHAR")
+        is_plain = is_plain or (digits is not None and int(digits[1]) <= 38) or source_type.startswith("DECIMAL(")
+        is_float = source_type == "DOUBLE" and column.logical_type == "number" and not column.physical_type
+        return value if is_plain or is_float else f"CAST({value} AS CHAR)"
+
+    def text(self, name: str, source_type: str) -> str:  # noqa: ARG002 -- all are cast alike
+        """Return a cursor value as text."""
+        return f"CAST({name} AS CHAR)"
+
+    def bound(self, place: str, source_type: str) -> str:
+        """Return a bound in the cursor's own type."""
+        kind = self.kind(source_type)
+        target = "DATE" if kind == "date" else "DATETIME(6)"
+        return place if kind == "integer" else f"CAST({place} AS {target})"
+
+    def bound_value(self, text: str, source_type: str) -> object:
+        """Return what is handed to the driver for a bound."""
+        return int(text) if self.kind(source_type) == "integer" else text.removesuffix("+00:00")
+
+    def now(self, session: Session) -> datetime:
+        """Return the server's time."""
+        [[text]] = session.ask(Statement("SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)"))
+        return datetime.fromisoformat(str(text)).replace(tzinfo=UTC)
+
+    def is_wall(self, source_type: str) -> bool:
+        """Tell whether a type holds wall-clock times."""
+        return is_wall(source_type)
+
+    def described(self, row: Row) -> SourceColumn:
+        """Return a row of `columns` as a sample tells it."""
+        name, source_type, nullable, primary, comment = (str(value or "") for value in row)
+        kind, digits = _name(source_type), _DIGITS.match(source_type)
+        logical = "integer" if kind in (*_WHOLE, "bit") else "number" if digits else "object" if kind == "json" else _LOGICAL.get(kind)
+        logical = logical or ("string" if kind in _TEXTS else None)
+        physical = f"decimal({digits[1]},{digits[2]})" if digits and int(digits[1]) <= 38 else None
+        physical = "timestamptz" if kind == "timestamp" else physical
+        return SourceColumn(name, source_type, logical, physical, nullable == "NO", primary == "YES", comment)
+
+    def notes(self, session: Session) -> tuple[Note, ...]:  # noqa: ARG002 -- nothing to ask
+        """Return nothing: one statement sees one snapshot of InnoDB."""
+        return ()
+
+
+def _name(source_type: str) -> str:
+    return re.split(r"[ (]", source_type, maxsplit=1)[0]

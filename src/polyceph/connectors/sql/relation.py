@@ -1,0 +1,71 @@
+"""What a dataset reads of a database, and how its columns match the contract's. Finding it out is each database's own affair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from polyceph.connectors.sql.options import TableDataset
+from polyceph.connectors.validation import meant, nearest
+from polyceph.sdk import Column, Invalid, Note, NotFound, Problem
+
+Matched = tuple[tuple[Column, str], ...]
+"""Each promised column with its source column."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or a query: `columns` are the source's columns with the names of their types, in order."""
+
+    columns: dict[str, str]
+    shown: str
+    schema: str = ""
+    table: str = ""
+    query: str = ""
+    oid: int = 0
+
+
+def match_columns(promised: tuple[Column, ...], relation: Relation, dataset: TableDataset) -> Matched:
+    """Return each promised column with its source column; raise `Invalid` with one problem for each that the source does not have."""
+    names = [c.name for c in promised]
+    stray = sorted(set(dataset.columns) - set(names))
+    problems = [
+        Problem(f"columns names {name!r}, which the contract does not promise", value=name, hint=meant(name, names)) for name in stray
+    ]
+    matched: list[tuple[Column, str]] = []
+    for column in promised:
+        wanted = dataset.columns.get(column.name) or column.source_name or column.name
+        matched.append((column, wanted))
+        if wanted not in relation.columns:
+            problems.append(_no_column(wanted, column.name, relation))
+    if dataset.cursor is not None and dataset.cursor not in relation.columns:
+        problems.append(_no_column(dataset.cursor, "cursor", relation))
+    if problems:
+        raise Invalid(f"{relation.shown} does not have the columns that are asked of it", problems=problems)
+    return tuple(matched)
+
+
+def no_table(wanted: str, known: Iterable[str]) -> NotFound:
+    """Return the error for a table that is not there, with the nearest that are."""
+    names = list(known)
+    problem = Problem(f"table {wanted} does not exist", value=wanted, allowed=nearest(wanted, names), hint=meant(wanted, names))
+    return NotFound(f"table {wanted} does not exist in the database", problems=[problem])
+
+
+def refuse_doubled(names: list[str]) -> None:
+    """Raise `Invalid` when a query gives two columns the same name."""
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise Invalid(f"the query returns column {', '.join(doubled)} more than once", hint="give each column its own name with AS")
+
+
+def left_out(relation: Relation, columns: Matched) -> tuple[Note, ...]:
+    """Return the note about columns of the source that the contract leaves out."""
+    others = sorted(set(relation.columns) - {source for _, source in columns})
+    return (Note("columns", f"{relation.shown} has columns that the contract leaves out", ", ".join(others)),) if others else ()
+
+
+def _no_column(wanted: str, purpose: str, relation: Relation) -> Problem:
+    known = tuple(relation.columns)
+    text = f"column {wanted!r} (for {purpose}) is not in {relation.shown}"
+    return Problem(text, value=wanted, allowed=nearest(wanted, known), hint=meant(wanted, known))
