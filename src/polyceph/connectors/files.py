@@ -16,9 +16,9 @@ from polyceph.connectors.files_formats import is_pattern, kind_of
 from polyceph.connectors.files_options import FilesSource
 from polyceph.connectors.files_places import FoundFile, Place
 from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset, reading_digest
-from polyceph.connectors.tabular.reading import SourceFile, file_parts, packed_members, read_file, sample_of
+from polyceph.connectors.tabular.reading import Reading, SourceFile, Tried, file_parts, packed_members, sample_of, try_file
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Conflict, Delivery, Demand, Invalid, LoadMode, Options, Original, Sample, SourceTable
+from polyceph.sdk import Admission, Arrival, Conflict, Delivery, Demand, Invalid, LoadMode, Options, Original, Sample, SourceTable
 
 _LOOKED_INTO = 200
 """How many files of a source are opened to list their sheets and layers; the others are listed as they are."""
@@ -59,7 +59,7 @@ class FilesConnector:
         if not found and not dataset.may_be_absent:
             raise place.nothing(dataset.path)
         ready, young = settled(found, dataset, place.shown)
-        reading = reading_digest(dataset, demand.contract.columns)
+        reading = reading_digest(dataset)
         seen = _Seen.parse(demand.cursor, reading, {file.name for file in found})
         load = _Load(demand, dataset, place, reading, seen, young)
         for number, file in enumerate(ready):
@@ -133,7 +133,7 @@ class FilesConnector:
         if original is None:
             return
         load.seen.add(file)
-        part = None
+        part, waits = None, False
         try:
             parts = self._parts(file, original, dataset, load.reading)
             for part in parts:
@@ -142,7 +142,12 @@ class FilesConnector:
                     continue
                 # What is remembered of the file covers all its parts, so it is kept with the last one only.
                 kept = None if place.is_local or part is not parts[-1] else load.seen.text()
-                delivery = self._delivery(load.demand, part, key=key, cursor=kept)
+                tried = self._tried(load.demand, part)
+                said = load.demand.admits(Arrival(key, part.name, tried.form, (original,))) if tried.form else Admission.LOAD
+                waits = waits or said is Admission.WAIT
+                if said is not Admission.LOAD:
+                    continue
+                delivery = _delivery(part, tried.read(), key=key, cursor=None if waits else kept)
                 yield replace(delivery, notes=(*arrival(file), *delivery.notes, *left(load.young)))
         except Invalid as error:
             if dataset.quarantine is None:
@@ -151,7 +156,9 @@ class FilesConnector:
             load.refusals.append(error)
             quarantine(place, file, original, dataset.quarantine, why=self._why(load.demand, part, error))
             return
-        if dataset.archive is not None:
+        if waits:
+            load.seen.forget(file)  # its data owner has to decide: it is offered again, and stays where it is
+        elif dataset.archive is not None:
             archive(place, file, original, dataset.archive)
 
     def _fetched(self, load: _Load, file: FoundFile, folder: Path) -> Original | None:
@@ -172,7 +179,7 @@ class FilesConnector:
         closed = tuple(replace(column, classification=levels("secret")) for column in demand.contract.columns)
         contract = replace(demand.contract, columns=closed)
         try:
-            self._delivery(replace(demand, contract=contract), part, key=part.key, cursor=None)
+            self._tried(replace(demand, contract=contract), part).read()
         except Invalid as told:
             return str(told)
         return f"{part.name} was refused"
@@ -189,7 +196,7 @@ class FilesConnector:
             for name, digest in found.items()
         ]
 
-    def _delivery(self, demand: Demand, part: _Part, *, key: str, cursor: str | None) -> Delivery:
+    def _tried(self, demand: Demand, part: _Part) -> Tried:
         kind, dataset = kind_of(part.original.name, part.dataset)
         source = SourceFile(part.original.path, part.name, kind, demand.tolerance)
         folder = part.original.path.parent / f"part_{sha256(part.name.encode()).hexdigest()[:16]}"
@@ -197,9 +204,12 @@ class FilesConnector:
         # What a column does not say of itself its dataset says for it.
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
-        reading = read_file(source, columns, dataset=dataset, folder=folder, limits=self._source.limits())
-        mode = LoadMode.DIFF if dataset.whole else LoadMode.APPEND
-        return Delivery(key, reading.rows, cursor, (part.original,), reading.notes, part.name, mode=mode, rejects=reading.rejects)
+        return try_file(source, columns, dataset=dataset, folder=folder, limits=self._source.limits())
+
+
+def _delivery(part: _Part, made: Reading, *, key: str, cursor: str | None) -> Delivery:
+    mode = LoadMode.DIFF if part.dataset.whole else LoadMode.APPEND
+    return Delivery(key, made.rows, cursor, (part.original,), made.notes, part.name, mode=mode, rejects=made.rejects, form=made.form)
 
 
 @dataclass(frozen=True)

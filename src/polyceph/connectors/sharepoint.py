@@ -105,7 +105,7 @@ class _Files:
 
     def deliveries(self) -> Iterator[Delivery]:
         """Yield the files that wait; the cursor of each delivery says which are left, so that a broken load goes on with those."""
-        reading = f"{reading_digest(self.dataset.as_file(''), self.demand.contract.columns)[:16]} {self.drive.id} {self.dataset.path}"
+        reading = f"{reading_digest(self.dataset.as_file(''))[:16]} {self.drive.id} {self.dataset.path}"
         state = looked_at(self.client, self.drive.id, LibraryState.parse(self.demand.cursor, reading))
         waiting = [one for one in state.waiting if is_match(one.path, self.dataset.path)]
         state = replace(state, waiting=tuple(waiting))

@@ -179,6 +179,8 @@ def check_header(header: Header, columns: tuple[Column, ...], where: dict[str, A
         # A declared header in which no column is found may be a row of data.
         findings.wrong(f"none of the promised columns ({_promised(columns)}) is in the header", where, hint="declare the right header row")
         return
+    cells = header.cells if header.rows else _names_in_order(header, columns)
+    findings.form.header(cells, header.match.positions, header.match.surplus)
     known = [cell for cell in header.cells if cell]
     for index, column in enumerate(columns):
         if index in header.match.positions:
@@ -204,6 +206,12 @@ def check_header(header: Header, columns: tuple[Column, ...], where: dict[str, A
     if header.match.folded:
         pairs = [f"{columns[i].name}: {header.cells[header.match.positions[i]]}" for i in header.match.folded]
         findings.note("header", "columns were found under headers that differ in case, accents or spaces", "; ".join(pairs))
+
+
+def _names_in_order(header: Header, columns: tuple[Column, ...]) -> list[str]:
+    """Return the contract's names for the cells of a table without a header."""
+    names = {at: columns[index].source_name or columns[index].name for index, at in header.match.positions.items()}
+    return [names.get(at, "") for at in range(len(header.cells))]
 
 
 def refuse_without_header(rows: Sequence[Row], columns: tuple[Column, ...]) -> Invalid:

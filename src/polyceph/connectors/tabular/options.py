@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from polyceph.connectors.tabular.findings import SHOWN
-from polyceph.sdk import Column, Options
+from polyceph.sdk import Options
 
 Format = Literal["csv", "tsv", "fixed", "json", "ndjson", "xml", "geojson", "geopackage", "parquet", "arrow", "xlsx", "xls", "ods"]
 WORKBOOKS = ("xlsx", "xls", "ods")
+_SAME_ROWS = {"sheet", "ignore_columns", "date_format", "decimal"}
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9]\d{0,6})(?::\$?([A-Z]{1,3})\$?([1-9]\d{0,6}))?")
 
 
@@ -138,12 +139,14 @@ def _check_zone(name: str) -> None:
         raise ValueError(f"timezone {name!r} is unknown; write e.g. Europe/Brussels") from error
 
 
-def reading_digest(dataset: FilesDataset, columns: tuple[Column, ...]) -> str:
-    """Return the SHA-256 over everything that decides how bytes become rows: the columns, and the options that change rows."""
-    promised = [(c.name, c.logical_type, c.physical_type, c.source_name) for c in columns]
+def reading_digest(dataset: FilesDataset) -> str:
+    """Return the SHA-256 over the options that decide how bytes become rows.
+
+    Names and formats of columns are not among them, nor is the contract: a new version of it, or a sheet's new name, must not load
+    what is loaded already once more.
+    """
     left_out = {name for name, value in _LATER.items() if getattr(dataset, name) == value}
-    text = dataset.model_dump_json(exclude=_NO_READING | left_out) + repr(promised)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(dataset.model_dump_json(exclude=_NO_READING | _SAME_ROWS | left_out).encode()).hexdigest()
 
 
 def cell_range(text: str) -> tuple[tuple[int, int], tuple[int, int] | None]:
