@@ -28,6 +28,9 @@ from polyceph.core.source_ports import NO_REJECTS, Delivery, Demand, Tolerance
 from polyceph.errors import PolycephError
 
 LONGEST_S, MEMORY_MB = 30.0, 512
+"""What reading one file may take."""
+NAMES = ("id", "name", "amount", "day", "proof")
+_SAYS_NOTHING_OF_ROWS = ("arrival", "encoding", "delimiter", "quote", "escape", "header", "number", "date", "version", "columns")
 _DATASET = DatasetId("meuse", Zone.RAW, "fuzzed")
 _GOOD = ("refused", "as it was", "as it says", "in part")
 _DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y/%m/%d")
@@ -116,7 +119,7 @@ def _compared(
     said = [cells for reading in readings for cells in reading]
     from_file = 0
     for row in taken:
-        values = tuple(row[name] for name in ("id", "name", "amount", "day", "proof"))
+        values = tuple(row[name] for name in NAMES)
         original = known.get(str(values[0]))
         if original is not None and _says(original, values):
             continue
@@ -134,11 +137,14 @@ def _key(row: tuple[str, ...]) -> str:
     return row[0]
 
 
-def _lost(taken: Sequence[object], set_aside: int, delivery: Delivery, *, readings: Readings) -> str:
-    """Return what is missing: fewer rows taken and set aside than the most cautious other reader finds, and no note that says so."""
-    counts = [sum(1 for cells in reading if _is_row(cells)) for reading in readings]
-    fewest = min((count for count in counts if count), default=0)
-    is_told = any(note.subject not in ("encoding", "delimiter", "quote", "header") for note in delivery.notes)
+def _lost(taken: Sequence[dict[str, Any]], set_aside: int, delivery: Delivery, *, readings: Readings) -> str:
+    """Return what is missing: another reader that finds the rows we took finds more, and neither a reject nor a note tells of them."""
+    values = [tuple(row[name] for name in NAMES) for row in taken]
+    rows = [[cells for cells in reading if _is_row(cells)] for reading in readings]
+    agreeing = [sum(any(_says(cells, one) for cells in reading) for one in values) for reading in rows]
+    best = max(agreeing, default=0)
+    fewest = min((len(reading) for reading, count in zip(rows, agreeing, strict=True) if count == best and count), default=0)
+    is_told = any(note.subject not in _SAYS_NOTHING_OF_ROWS for note in delivery.notes)
     if len(taken) + set_aside >= fewest or is_told:
         return ""
     return f"{fewest} rows found by others, {len(taken)} taken, {set_aside} set aside"

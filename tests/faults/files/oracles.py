@@ -72,9 +72,17 @@ def _members(rows: Any) -> Reading:
     return [tuple(cell(row.get(name)) for name in _NAMES) for row in rows if isinstance(row, dict)]
 
 
-def _json(data: bytes) -> Iterator[Reading]:
+def _documents(data: bytes) -> Iterator[Any]:
     for text in _texts(data):
-        yield _members(json.loads(text, parse_float=str, parse_int=str)["data"])
+        try:
+            yield json.loads(text, parse_float=str, parse_int=str)
+        except ValueError:
+            continue
+
+
+def _json(data: bytes) -> Iterator[Reading]:
+    for document in _documents(data):
+        yield _members(document["data"])
 
 
 def _ndjson(data: bytes) -> Iterator[Reading]:
@@ -89,8 +97,8 @@ def _ndjson(data: bytes) -> Iterator[Reading]:
 
 
 def _geojson(data: bytes) -> Iterator[Reading]:
-    for text in _texts(data):
-        yield _members(one["properties"] for one in json.loads(text, parse_float=str, parse_int=str)["features"])
+    for document in _documents(data):
+        yield _members(one["properties"] for one in document["features"])
 
 
 def _xml(data: bytes) -> Iterator[Reading]:
@@ -117,7 +125,7 @@ def _parquet(data: bytes) -> Iterator[Reading]:
 
 
 def _arrow(data: bytes) -> Iterator[Reading]:
-    yield _frame(pl.read_ipc(io.BytesIO(data), memory_map=False).select(_NAMES).rows())
+    yield _frame(pl.read_ipc(io.BytesIO(data)).select(_NAMES).rows())
 
 
 def _xlsx(data: bytes) -> Iterator[Reading]:

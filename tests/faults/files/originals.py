@@ -6,13 +6,14 @@ import csv
 import gzip
 import io
 import json
+import re
 import sqlite3
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +37,7 @@ COLUMNS = (
     Column("day", "date"),
     Column("proof", "string"),
 )
+_MOMENT = datetime(2026, 1, 1)  # noqa: DTZ001 -- formats of files know no zone
 _WIDTHS = (6, 30, 14, 10, 8)
 _WORDS = ("Liège", "Sint-Truiden", "Eupen", "La Calamine", "Ænd", "l'école", "Ý", "名前", "a;b", 'dit "le Grand"', "x,y")
 
@@ -123,6 +125,18 @@ def _arrow(given: Sequence[Row]) -> bytes:
     return sink.getvalue()
 
 
+def _dated(packed: bytes) -> bytes:
+    """Return a zip whose members are all of one moment, so that the same rows are always the same bytes."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(packed)) as source, zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as target:
+        for one in source.infolist():
+            content = source.read(one)
+            if one.filename in ("docProps/core.xml", "meta.xml"):
+                content = re.sub(rb"\d{4}-\d\d-\d\dT[\d:.]+", _MOMENT.isoformat().encode(), content)
+            target.writestr(zipfile.ZipInfo(one.filename, _MOMENT.timetuple()[:6]), content, one.compress_type)
+    return sink.getvalue()
+
+
 def _xlsx(given: Sequence[Row]) -> bytes:
     book = openpyxl.Workbook()
     sheet = book.active
@@ -132,7 +146,7 @@ def _xlsx(given: Sequence[Row]) -> bytes:
         sheet.cell(sheet.max_row, 5).number_format = "@"
     sink = io.BytesIO()
     book.save(sink)
-    return sink.getvalue()
+    return _dated(sink.getvalue())
 
 
 def _ods(given: Sequence[Row]) -> bytes:
@@ -148,7 +162,7 @@ def _ods(given: Sequence[Row]) -> bytes:
     document.spreadsheet.addElement(table)
     sink = io.BytesIO()
     document.write(sink)
-    return sink.getvalue()
+    return _dated(sink.getvalue())
 
 
 def _xls(given: Sequence[Row]) -> bytes:
@@ -197,7 +211,7 @@ def _zip(given: Sequence[Row]) -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("data.csv", _delimited(";")(given))
-    return sink.getvalue()
+    return _dated(sink.getvalue())
 
 
 _FIXED = [{"name": name, "length": width} for name, width in zip(NAMES, _WIDTHS, strict=True)]

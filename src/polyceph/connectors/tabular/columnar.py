@@ -56,6 +56,10 @@ def opened(path: Path, kind: str, findings: Findings) -> ColumnarFile:
         raise Invalid(f"{findings.file} is no {name} file: {str(error).splitlines()[0][:200]}") from error
 
 
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""Microseconds from 1970 to the first and the last moment that ISO 8601's four digits of a year can write."""
+
+
 def _parquet(path: Path) -> ColumnarFile:
     file = parquet.ParquetFile(path)
     return ColumnarFile(file.schema_arrow, lambda names: file.iter_batches(batch_size=BATCH_ROWS, columns=names))
@@ -110,15 +114,25 @@ def _cast(values: pa.Array, column: Column, key: str, findings: Findings) -> pa.
     target = arrow_type(column)
     try:
         if pa.types.is_timestamp(values.type) and pa.types.is_timestamp(target):
-            return pc.cast(pc.cast(values, pa.timestamp("us", tz=values.type.tz)), target)
+            return _within_calendar(pc.cast(pc.cast(values, pa.timestamp("us", tz=values.type.tz)), target))
         if target == pa.string() and not _is_scalar(values.type):
             return pa.array([None if v is None else _json(v) for v in values.to_pylist()], pa.string())
-        return pc.cast(values, target)
+        return _within_calendar(pc.cast(values, target))
     except pa.ArrowException as error:
         why = "" if is_closed(column) else f": {str(error).splitlines()[0][:200]}"  # Arrow quotes the value
         raise Invalid(
             f"{findings.file}: column {key} is {values.type} and cannot become {column.logical_type} without loss{why}"
         ) from error
+
+
+def _within_calendar(values: pa.Array) -> pa.Array:
+    """Return the values; raise `ArrowInvalid` for a day before year 1 or after year 9999, which most programs cannot read."""
+    if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
+        ends = pc.min_max(values)
+        days = [pc.cast(ends[name], pa.timestamp("us")).value for name in ("min", "max") if ends[name].is_valid]
+        if any(not _FIRST_US <= one <= _LAST_US for one in days):
+            raise pa.ArrowInvalid("a day lies outside the years 1 to 9999")
+    return values
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -138,12 +139,22 @@ def _read(sample: str, dialect: Dialect, columns: tuple[Column, ...], *, dataset
 def records(lines: Any, dialect: Dialect) -> Iterator[Row]:
     """Yield (number of its first line, cells) of each record, comments left out; strict, so a bad quote is `csv.Error`."""
     csv.field_size_limit(LARGEST_CELL)
-    reader = csv.reader(lines, **dialect.arguments())
+    reader = csv.reader(_with_sound_quotes(lines, dialect) if dialect.escape else lines, **dialect.arguments())
     line = 1
     for cells in reader:
         if not (dialect.comment and cells and cells[0].startswith(dialect.comment)):
             yield line, cells
         line = reader.line_num + 1
+
+
+def _with_sound_quotes(lines: Any, dialect: Dialect) -> Iterator[str]:
+    """Yield the lines; raise `csv.Error` at a quote inside a cell that is not escaped: Python's reader, strict or not, keeps it as data."""
+    quote, escape, between = re.escape(dialect.quote), re.escape(dialect.escape or ""), re.escape(dialect.delimiter)
+    stray = re.compile(rf"(?<!^)(?<!{between})(?<!{escape}){quote}(?!{between}|\s*$)")
+    for line in lines:
+        if dialect.quote and stray.search(line.replace((dialect.escape or "") * 2, "")):
+            raise csv.Error(f"a {dialect.quote} inside a cell is not escaped by {dialect.escape}")
+        yield line
 
 
 def _steady(readings: list[_Reading]) -> list[_Reading]:

@@ -33,6 +33,7 @@ _SERIAL = re.compile(r"[2-7]\d{4}(?:\.0+)?")
 _NAMED = re.compile(r"(?:[^\W\d]+\.?,? +)?(\d{1,2})(?:er|e|\.)?[ -]*([^\W\d]+)\.?[ -]*(\d{4}|\d{2})")
 _NAMED_FIRST = re.compile(r"([^\W\d]+)\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})")
 _TIME = re.compile(r"(\d{1,2})(?:[:hH](\d{2})?)(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([aApP][mM])?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?")
+_LONG_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)|^\d{8}$")
 _EPOCH_1900 = date(1899, 12, 30)
 DAY_US = 86_400_000_000
 
@@ -43,6 +44,8 @@ class DateFormat:
 
     order: Order
     pattern: str = ""
+    has_long_years: bool = False
+    """Years have four digits, so that what begins or ends with two is no date: 25-04-18 may be a 2025-04-18 that lost two."""
 
     def shown(self) -> str:
         """Return the format in words."""
@@ -56,15 +59,16 @@ def possible_orders(texts: Iterable[str]) -> list[DateFormat]:
     A two-digit year always stands last; one that stands first has to be declared.
     """
     seen = list(texts)
+    has_long_years = any(_LONG_YEAR.search(text) for text in seen)
     orders: tuple[Order, ...] = ("ymd", "dmy", "mdy", "serial")
-    readings = {order: [parse_date(text, DateFormat(order)) for text in seen] for order in orders}
+    readings = {order: [parse_date(text, DateFormat(order, has_long_years=has_long_years)) for text in seen] for order in orders}
     counts = {order: sum(value is not None for value in values) for order, values in readings.items()}
     best = max(counts.values())
     chosen: list[Order] = []
     for order in orders:
         if counts[order] == best and all(readings[order] != readings[other] for other in chosen):
             chosen.append(order)
-    return [DateFormat(order) for order in chosen]
+    return [DateFormat(order, has_long_years=has_long_years) for order in chosen]
 
 
 def parse_date(text: str, style: DateFormat) -> date | None:
@@ -74,6 +78,8 @@ def parse_date(text: str, style: DateFormat) -> date | None:
             return datetime.strptime(_english(text, style.pattern), style.pattern).date()  # noqa: DTZ007 - a date has no zone
         if style.order == "serial":
             return _EPOCH_1900 + timedelta(days=int(text.split(".", maxsplit=1)[0])) if _SERIAL.fullmatch(text) else None
+        if style.has_long_years and not _LONG_YEAR.search(text):
+            return None
         return _numeric(text, style.order) or _named(text)
     except ValueError:
         return None
