@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from sqlglot import Token, TokenType, tokenize
+from sqlglot.errors import SqlglotError
 
 from polyceph.connectors.denodo_dialect import DenodoDialect
 from polyceph.connectors.denodo_flight import FlightDialect
@@ -87,6 +90,26 @@ class DenodoDataset(TableDataset):
 
     table: str | None = Field(default=None, description="database.view; quote a part that holds a dot or a space")
     query: str | None = Field(default=None, description="one SELECT in VQL without a CONTEXT clause")
+
+    @field_validator("query")
+    @classmethod
+    def _no_context(cls, query: str | None) -> str | None:
+        tokens = _tokens(query or "")
+        if any(
+            one.text.upper() == "CONTEXT" and two.text == "(" for one, two in pairwise(tokens) if one.token_type != TokenType.IDENTIFIER
+        ):
+            raise ValueError(
+                "a query stands in brackets inside the statement that is sent, where VQL has no CONTEXT clause;"
+                " set what it would say (i18n, cache) for the user or the view in Denodo"
+            )
+        return query
+
+
+def _tokens(query: str) -> list[Token]:
+    try:
+        return tokenize(query, read=DenodoDataset.sql_dialect)
+    except SqlglotError:
+        return []  # that it is no SQL is told when it is read
 
 
 class DenodoConnector(DriverConnector):

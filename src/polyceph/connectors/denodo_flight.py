@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
+from unicodedata import category
 
 import pyarrow as pa
 
@@ -76,7 +77,7 @@ def literal(value: object) -> str:
         return repr(value) if value >= 0 else f"({value!r})"
     if not isinstance(value, str):
         raise Invalid(f"a value of type {type(value).__name__} cannot be written in VQL", hint="give a text, a number or true and false")
-    if "\\" in value or not all(character.isprintable() for character in value):
+    if "\\" in value or any(category(character) in ("Cc", "Cs") for character in value):
         hint = "leave it out of the filter, write the condition with other VQL, or choose values: bound where the server takes parameters"
         raise Invalid("a text with a backslash or a control character is not written into VQL", hint=hint)
     return "'" + value.replace("'", "''") + "'"

@@ -189,7 +189,10 @@ def explaining(address: ServerAddress) -> Iterator[None]:
         raise explained(error, address) from None
     except pa.ArrowInvalid:  # from here on a stream that Arrow reads, whose errors have no status; their text may quote a row
         raise Invalid(f"{address.shown} finds a value that the query cannot take", hint="correct the query so no row breaks it") from None
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException) as error:
+        if "larger than max" in str(error):
+            hint = f"batches of up to {_MESSAGE_BYTES // 1024**2} MiB are taken: leave out wide columns, or choose protocol: postgresql"
+            raise Unavailable(f"{address.shown} sends a record batch that is too large", hint=hint) from None
         raise Unavailable(f"{address.shown} broke off in the middle of its answer", hint="check the server, or try later") from None
 
 

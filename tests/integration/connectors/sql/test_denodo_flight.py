@@ -198,7 +198,11 @@ def test_refusals_are_told_apart(server: Any, loading: Any, monkeypatch: pytest.
     server.data.execute('CREATE TABLE "Vues d\'école"."Fermé" (id BIGINT)')
     assert isinstance(refusal(connector, loading, table='"Vues d\'école".Eleves'), NotFound)
     assert isinstance(refusal(connector, loading, query="SELECT nothing FROM nowhere"), Invalid)
-    assert isinstance(refusal(connector, loading, query="DELETE FROM x"), Invalid)
+    for query in ("DELETE FROM x", "CREATE VIEW x AS SELECT 1", "ALTER VIEW x LAYOUT ()", "SELECT 1 AS id; DROP VIEW x"):
+        assert isinstance(refusal(connector, loading, query=query), Invalid)
+    context = refusal(connector, loading, query="SELECT id FROM x CONTEXT ('i18n' = 'us_pst')")
+    assert "no CONTEXT clause" in str(context)
+    assert all(text.startswith("SELECT") for text, _ in server.statements)
     assert isinstance(refusal(connector, loading, table='"Vues d\'école"."Fermé"'), Denied)
     assert isinstance(refusal(source(server, port=1), loading, table=VIEW), Unavailable)
     assert isinstance(refusal(source(server, database="école"), loading, table=VIEW), Misconfigured)
@@ -254,6 +258,18 @@ def test_a_connection_that_is_lost_loads_nothing_and_is_made_good_by_the_next(
         assert "stopped answering" in str(caught.value) or "DEADLINE" in str(caught.value).upper()
     assert [r.rows for r in loading.load(source(server), contract, options, run="run-1")] == [200_000]
     assert len(loading.rows(contract)) == 200_000
+
+
+def test_a_batch_beyond_the_limit_is_told(server: Any, loading: Any) -> None:
+    server.data.execute('CREATE TABLE "Vues d\'école".t AS SELECT n AS id, repeat(chr(120), 2000000) AS name FROM range(50) r(n)')
+    with pytest.raises(Unavailable, match="record batch that is too large"):
+        loading.load(source(server), loading.contract(COLUMNS[0], Column("name", "string")), {"table": '"Vues d\'école".t'})
+
+
+def test_a_word_that_is_no_clause_is_taken(server: Any, loading: Any) -> None:
+    query = """SELECT "context"(id) AS id, 'CONTEXT (' AS name FROM (SELECT 1::BIGINT AS id)"""
+    server.data.execute("CREATE MACRO context(x) AS x")
+    assert [r.rows for r in loading.load(source(server), loading.contract(COLUMNS[0]), {"query": query})] == [1]
 
 
 def test_encryption_is_checked_against_the_authority(server: Any, loading: Any, tmp_path: Path) -> None:
