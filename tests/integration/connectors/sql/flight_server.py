@@ -155,7 +155,6 @@ class FlightServer(flight.FlightServerBase):
         scheme = "grpc+tls" if tls else "grpc"
         super().__init__(f"{scheme}://127.0.0.1:0", auth_handler=_Handshake(), middleware={"credentials": self.credentials}, **given)
         self.data = duckdb.connect()
-        self.data.execute("SET TimeZone = 'Europe/Brussels'")
         self.data.execute(PROCEDURES)
         self.statements = list[tuple[str, list[Any]]]()
         self.batch_rows = 5_000
@@ -207,6 +206,7 @@ class FlightServer(flight.FlightServerBase):
 
     def _run(self, text: str, values: list[Any]) -> pa.RecordBatchReader:
         session = self.data.cursor()
+        session.execute("SET TimeZone = 'Europe/Brussels'")  # each cursor is a session
         self.statements.append((text, values))
         try:
             if '."Fermé"' in text:
