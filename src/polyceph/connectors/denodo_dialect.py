@@ -15,7 +15,7 @@ import psycopg
 import pyarrow as pa
 
 from polyceph.connectors.sql.dialect import Row, Session, Statement
-from polyceph.connectors.sql.driven import FLOAT, PLAIN, WHOLE, DriverDialect, Form
+from polyceph.connectors.sql.driven import FLOAT, PLAIN, WHOLE, DriverDialect, DriverSession, Form
 from polyceph.connectors.sql.driver import refuse_unreachable, refused
 from polyceph.connectors.sql.options import ServerAddress
 from polyceph.connectors.sql.ranges import Kind
@@ -23,7 +23,7 @@ from polyceph.sdk import Denied, Invalid, Note, Unavailable
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
-_VALUE = "\x00"
+VALUE = "\x00"
 """Stands for a value until the statement is sent: a name may hold psycopg's own placeholder."""
 _TEXT = Form("CAST({0} AS VARCHAR)", pa.string())
 _NAMES = {16: "boolean", 20: "long", 21: "int", 23: "int", 700: "float", 701: "double", 1082: "localdate", 25: "text", 1043: "text"}
@@ -34,7 +34,7 @@ _NAMES |= {1114: "timestamp", 1184: "timestamptz", 1083: "time", 1700: "decimal"
 class DenodoDialect(DriverDialect):
     """VQL: standard SQL with names in double quotes. Its decimals have no declared digits, so they leave as text."""
 
-    sslmode: str | None
+    sslmode: str | None = None
     title: ClassVar[str] = "Denodo"
     late_rows: ClassVar[str] = (
         "Denodo does not tell of transactions in its sources: late rows are only read with overlap, or avoided with lag"
@@ -63,7 +63,7 @@ class DenodoDialect(DriverDialect):
 
     def place(self, number: int) -> str:  # noqa: ARG002 -- psycopg's have no numbers
         """Return the placeholder of a value; psycopg writes it as a quoted literal, for a server that may not prepare."""
-        return _VALUE
+        return VALUE
 
     def first(self, fields: str, rest: str, rows: int) -> str:
         """Return a SELECT of at most so many rows."""
@@ -88,8 +88,12 @@ class DenodoDialect(DriverDialect):
     def bound(self, place: str, source_type: str) -> str:
         """Return a bound in the cursor's own type."""
         kind = self.kind(source_type)
-        words = {"date": "DATE", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMP"}
+        words = {"date": "DATE", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMP WITH TIME ZONE"}
         return place if kind is None or kind == "integer" else f"{words[kind]} {place}"
+
+    def bound_value(self, text: str, source_type: str) -> object:
+        """Return what is handed to the driver for a bound; an instant keeps its zone, whatever the session's is."""
+        return text if self.kind(source_type) == "timestamptz" else super().bound_value(text, source_type)
 
     def now(self, session: Session) -> datetime:
         """Return the server's time; one without a zone is taken for UTC."""
@@ -103,7 +107,7 @@ class DenodoDialect(DriverDialect):
         return (Note("snapshot", text),)
 
     @contextmanager
-    def enter(self, address: ServerAddress) -> Iterator[DenodoSession]:
+    def enter(self, address: ServerAddress) -> Iterator[DriverSession]:
         """Open a session without a transaction."""
         refuse_unreachable(address, self.title)
         try:
@@ -166,7 +170,7 @@ class DenodoSession:
 def _bound(statement: Statement) -> tuple[bytes, tuple[object, ...] | None]:
     if not statement.values:
         return statement.text.encode(), None  # without values psycopg leaves percent signs alone
-    return statement.text.replace("%", "%%").replace(_VALUE, "%s").encode(), statement.values
+    return statement.text.replace("%", "%%").replace(VALUE, "%s").encode(), statement.values
 
 
 def _batch(rows: list[tuple[object, ...]]) -> pa.RecordBatch:

@@ -85,6 +85,14 @@ def test_a_range_a_filter_and_many_rows_are_read(connector: DenodoConnector, loa
     assert [r.rows for r in loading.load(connector, contract, options)] == [0]
 
 
+def test_an_instant_as_cursor_is_no_wall_clock_of_the_session(
+    connector: DenodoConnector, database: PostgresAddress, loading: Any, write: Writer
+) -> None:
+    write.execute(f"ALTER DATABASE \"{database.database}\" SET timezone = 'Europe/Brussels'".encode())
+    contract, options = loading.contract(COLUMNS[0]), {"table": VIEW, "cursor": "seen", "overlap": "1 minute"}
+    assert [r.rows for r in loading.load(connector, contract, options)] == [1]
+
+
 def test_views_and_their_columns_are_told(connector: DenodoConnector) -> None:
     [found] = connector.tables()
     assert (found.name, found.options, found.description) == ('"Vues d\'école".Élèves', {"table": '"Vues d\'école".Élèves'}, "A view")
