@@ -149,7 +149,12 @@ def _refuse_overtaken(load: _Load, lock: TableLock) -> None:
 def _source(load: _Load) -> Iterator[str]:
     rows = load.delivery.rows
     if isinstance(rows, Pushdown):
-        yield rows.prepare(load.connection)
+        # A table has no order. To keep one DuckDB holds what it has read until all that comes before it is written: memory that grows.
+        load.connection.execute("SET preserve_insertion_order = false")
+        try:
+            yield rows.prepare(load.connection)
+        finally:
+            load.connection.execute("SET preserve_insertion_order = true")
         return
     with registered(load.connection, rows) as select:
         yield select
