@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _TOTAL = re.compile(r"(?:sub|sous|grand|general|alg\S*|domestic)?[ -]*(?:tota(?:l|al|ux|len)\b|totaal\b|summe\b|gesamt\b)", re.IGNORECASE)
 _LETTERS = frozenset("tTsSgGaAdD")
 
 
-def looks_like_total(cells: Sequence[str]) -> bool:
+def looks_like_total(cells: Iterable[str]) -> bool:
     """Tell whether the first filled cell says total, sous-total, totaal, Summe and the like."""
     for cell in cells:
         if cell:

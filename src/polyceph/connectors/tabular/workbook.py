@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from polyceph.connectors.tabular.natives import native, shown
 from polyceph.connectors.tabular.options import FilesDataset, cell_range, column_letters
 from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
 from polyceph.connectors.tabular.totals import looks_like_total, stops_here
+from polyceph.connectors.tabular.uniform import uniform
 from polyceph.connectors.types import arrow_type
 from polyceph.connectors.validation import nearest
 from polyceph.sdk import Column, Invalid, NotFound, Problem
@@ -228,7 +230,7 @@ def _body(table: _Table, header: Header, dataset: FilesDataset, findings: Findin
     for number, row in table.rows:
         if number <= max(header.last_row, dataset.skip_rows):
             continue
-        if all(value == "" or (isinstance(value, str) and not value.strip()) for value in row):
+        if not any(not isinstance(value, str) or value.strip() for value in row):
             blank += 1
             continue
         if dataset.stop_at is not None and stops_here([shown(v) for v in row], dataset.stop_at):
@@ -239,7 +241,7 @@ def _body(table: _Table, header: Header, dataset: FilesDataset, findings: Findin
         body = body[: -dataset.skip_footer]
     if blank:
         findings.note("blank rows", "rows without any value are left out", str(blank))
-    total = next((n for n, row in reversed(body) if looks_like_total([v if isinstance(v, str) else "" for v in row])), None)
+    total = next((n for n, row in reversed(body) if looks_like_total(v for v in row if isinstance(v, str))), None)
     if total is not None:
         findings.note("total", f"the last row that looks like a total is row {total}; it is kept", f"row {total}")
     return body
@@ -329,24 +331,31 @@ def _reject_errors(
 def _portions(body: Grid, positions: list[int], columns: tuple[Column, ...], table: _Table, findings: Findings) -> Iterator[Portion]:
     for begin in range(0, len(body), BATCH_ROWS):
         part = body[begin : begin + BATCH_ROWS]
+        rows = [number for number, _ in part]
+        cells = list(zip(*(row for _, row in part), strict=True))
         texts, natives = [], []
-        for index, at in enumerate(positions):
-            column = columns[index]
-            text: list[str | None] = []
-            made: list[Any] = []
-            for number, row in part:
-                value = row[at]
-                if isinstance(value, str):
-                    text.append(value or None)
-                    made.append(None)
-                    continue
-                typed = native(value, column)
-                if isinstance(typed, Problem):
-                    problem = replace(typed, file=findings.file, **table.place(number, at))
-                    findings.reject(number, problem, column=column.name, text=shown(value))
-                    typed = None
-                text.append(None)
-                made.append(typed)
-            texts.append(pa.array(text, pa.string()))
-            natives.append(pa.array(made, arrow_type(column)))
-        yield Portion(pa.array([number for number, _ in part], pa.int64()), texts, natives)
+        for column, at in zip(columns, positions, strict=True):
+            made = uniform(cells[at], column) or _one_by_one(cells[at], column, rows, partial(table.place, column=at), findings)
+            texts.append(made[0])
+            natives.append(made[1])
+        yield Portion(pa.array(rows, pa.int64()), texts, natives)
+
+
+def _one_by_one(
+    values: Sequence[Any], column: Column, rows: list[int], place: Callable[[int], dict[str, Any]], findings: Findings
+) -> tuple[pa.Array, pa.Array]:
+    text: list[str | None] = []
+    made: list[Any] = []
+    for number, value in zip(rows, values, strict=True):
+        if isinstance(value, str):
+            text.append(value or None)
+            made.append(None)
+            continue
+        typed = native(value, column)
+        if isinstance(typed, Problem):
+            problem = replace(typed, file=findings.file, **place(number))
+            findings.reject(number, problem, column=column.name, text=shown(value))
+            typed = None
+        text.append(None)
+        made.append(typed)
+    return pa.array(text, pa.string()), pa.array(made, arrow_type(column))
