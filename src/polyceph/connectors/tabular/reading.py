@@ -24,7 +24,7 @@ _LEAN = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""With their own pools Arrow and glibc reserve 1.6 GB of address space for a small file, with these 0.4 GB: now the limit says something."""
+"""With their own pools Arrow and glibc reserve 1.6 GB of address space for a small file, with these 0.4 GB, so that the limit counts."""
 """All that the process gets of the environment; secrets are not among it."""
 _OUT_OF_MEMORY = 86
 
