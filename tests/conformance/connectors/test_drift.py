@@ -148,14 +148,22 @@ def test_a_text_that_becomes_a_number_is_that_number_or_refused(stand: Stand, lo
 @behaviour(Behaviour.DATE_FORMAT)
 def test_dates_in_another_form_are_the_same_days_or_refused(stand: Stand, loading: Any) -> None:
     drifting, before = begun(stand, loading)
-    stand.publish(Table(loading.name, typed(3, Column("born", "date")), AFTER, Form(belgian_dates=True)))
+    table = Table(loading.name, COLUMNS, AFTER, Form(belgian_dates=True))
+    if stand.is_typed:
+        texts = changed(3, AFTER, [f"{row[3]:%d/%m/%Y}" for row in AFTER])
+        table = Table(loading.name, typed(3, Column("born", "string")), texts)
+    stand.publish(table)
     right_or_refused(drifting, before, AFTER, names=("born",))
 
 
 @behaviour(Behaviour.DECIMAL_SEPARATOR)
 def test_numbers_with_another_separator_are_the_same_numbers_or_refused(stand: Stand, loading: Any) -> None:
     drifting, before = begun(stand, loading)
-    stand.publish(Table(loading.name, COLUMNS, AFTER, Form(decimal_comma=True)))
+    table = Table(loading.name, COLUMNS, AFTER, Form(decimal_comma=True))
+    if stand.is_typed:
+        texts = changed(2, AFTER, [str(row[2]).replace(".", ",") for row in AFTER])
+        table = Table(loading.name, typed(2, Column("amount", "string")), texts)
+    stand.publish(table)
     right_or_refused(drifting, before, AFTER, names=("amount",))
 
 

@@ -36,6 +36,7 @@ class PostgresStand(Stand):
     connector: ClassVar[str] = "postgres"
     server: ClassVar[str] = "PostgreSQL 18, embedded"
     large_rows: ClassVar[int] = 1_000_000
+    is_typed: ClassVar[bool] = True
     not_applicable: ClassVar[Mapping[Behaviour, str]] = {Behaviour.RESHAPED: NO_DELIMITER}
     schema: ClassVar[str] = "d'été"
 

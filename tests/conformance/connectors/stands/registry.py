@@ -8,15 +8,35 @@ from typing import Any
 import pytest
 
 from stands.behaviours import NUMBERS, Behaviour
+from stands.ckan import CkanStand
+from stands.denodo import DenodoStand
+from stands.fake_only import Db2Stand, MsSqlStand, OracleStand
 from stands.files import FilesStand
+from stands.lake import LakeStand
+from stands.mysql import MySqlStand
+from stands.opendatasoft import OpendatasoftStand
 from stands.postgres import PostgresStand
 from stands.rest import RestStand
+from stands.sap import SapStand
+from stands.sharepoint import SharepointStand
+from stands.soap import SoapStand
 from stands.stand import Stand
 
 STANDS: dict[str, type[Stand]] = {
-    "files": FilesStand,
     "postgres": PostgresStand,
+    "mysql": MySqlStand,
+    "mssql": MsSqlStand,
+    "db2": Db2Stand,
+    "oracle": OracleStand,
+    "denodo": DenodoStand,
+    "sap": SapStand,
     "rest": RestStand,
+    "opendatasoft": OpendatasoftStand,
+    "ckan": CkanStand,
+    "soap": SoapStand,
+    "files": FilesStand,
+    "sharepoint": SharepointStand,
+    "lake": LakeStand,
 }
 TESTED: dict[Behaviour, list[str]] = {}
 """By behaviour the tests that run it, as they are imported."""

@@ -93,6 +93,8 @@ class Stand(ABC):
     odd_columns: ClassVar[tuple[str, ...]] = ("Nom de l'élève", 'a"b', "prix €", "GROß_Été")
     reserved_table: ClassVar[str] = "order"
     can_hold_nul: ClassVar[bool] = False
+    is_typed: ClassVar[bool] = False
+    """Whether the source gives values a type, so that a date in another form is a text in the place of a date."""
     has_places: ClassVar[bool] = False
     """Whether a rejected value is told with its place in the source."""
     cursor_column: ClassVar[Column] = Column("changed", "integer", required=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import secrets
 import sys
@@ -18,6 +17,7 @@ from polyceph.testing.federation.servers.mariadb_program import Programs
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from lakes import Loading, lake_in
+from mariadb_server import running
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +35,9 @@ def loading(shared_lake: Loading) -> Loading:
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Any]:
     """A MariaDB server for the session."""
-    found = importlib.util.spec_from_file_location("mariadb_of_tests", Path(__file__).with_name("mariadb.py"))
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = module
-    found.loader.exec_module(module)
     programs = Programs.find()
     if programs is None and os.environ.get("CI") != "true":
         pytest.skip("mariadbd is not installed: apt-get install mariadb-server-core mariadb-client-core")
     assert programs is not None
-    with module.running(programs) as server:
+    with running(programs) as server:
         yield server
