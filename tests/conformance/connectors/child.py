@@ -32,10 +32,6 @@ def main(given: dict[str, Any]) -> None:
         storage=ObjectStorage(),
     )
     folder, extensions = Path(given["folder"]), Path(given["extensions"])
-    if "fakes" in given:
-        from stands.fake_drivers import install
-
-        install(given["fakes"])
     kind = plugins.load(plugins.CONNECTORS, given["connector"])
     connector = kind(kind.source_options.model_validate(given["source"]), base=Path(given["base"]))
     with DomainLake(address, others=[], extensions=extensions, limits=EngineLimits(memory_mb=128, temporary=folder / "spill")) as lake:

@@ -37,7 +37,7 @@ class Work:
         parts["password"] = catalogue.password.get_secret_value()
         given = {"catalogue": parts, "folder": str(loading.folder), "data_path": loading.address.data_path, "name": self.loading.name}
         given |= {"extensions": str(loading.extensions), "connector": self.stand.connector, "base": str(self.stand.tools.folder)}
-        given |= {"source": self.stand.source(), "options": self.stand.dataset(self.table), "run": run, **self.stand.for_children()}
+        given |= {"source": self.stand.source(), "options": self.stand.dataset(self.table), "run": run}
         return subprocess.Popen([sys.executable, str(CHILD), json.dumps(given)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def finish(self, run: str) -> dict[str, Any]:

@@ -34,9 +34,6 @@ class OpendatasoftStand(WebStand):
         super().publish(table)
         self.versions[table.name] = self.versions.get(table.name, 0) + 1
 
-    def source(self, **changes: object) -> dict[str, object]:
-        return super().source(**changes)
-
     def dataset(self, table: Table) -> dict[str, object]:
         return {"dataset": table.name}
 

@@ -160,10 +160,6 @@ class Stand(ABC):
         """Return options with a secret that is not right, and that secret."""
         raise NotImplementedError
 
-    def for_children(self) -> dict[str, object]:
-        """Return what a process that loads from this stand has to be told besides."""
-        return {}
-
     def connect(self, options: Mapping[str, object] | None = None) -> Connector:
         """Return the connector, built from options as a domain declares them."""
         kind = plugins.load(plugins.CONNECTORS, self.connector)

@@ -18,7 +18,6 @@ from stands.proxy import HOST
 from stands.stand import Form, Row, Stand, Table, set_secret
 
 KEY = "a-key-that-is-right"
-NO_SINCE = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class _Everything(dict[str, Any]):
