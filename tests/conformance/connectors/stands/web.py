@@ -60,10 +60,10 @@ class WebStand(Stand):
     def source(self, **changes: object) -> dict[str, object]:
         auth = {"kind": "api_key", "key_env": "CONFORMANCE_KEY"}
         url = f"http://{HOST}:{self.served.port}{self.path}"
-        return {"url": url, "auth": auth, "timeout_s": 2, "retries": 1, "requests_per_second": 1000, **changes}
+        return {"url": url, "auth": auth, "timeout_s": 60, "retries": 1, "requests_per_second": 1000, **changes}
 
     def at_port(self, port: int) -> dict[str, object]:
-        return self.source(url=f"http://{HOST}:{port}{self.path}")
+        return self.source(url=f"http://{HOST}:{port}{self.path}", timeout_s=2)
 
     def port(self) -> int:
         return self.served.port
