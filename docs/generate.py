@@ -132,11 +132,21 @@ def planted() -> str:
     return "\n".join(out)
 
 
+def conformance() -> str:
+    """Return the page of what the conformance suite asks of every connector; the stands of the suite know it."""
+    for folder in ("tests/conformance/connectors", "tests"):
+        sys.path.insert(0, str(DOCS.parent / folder))
+    from stands.matrix import page  # of the tests: found by the path above
+
+    return page()
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": commands,
     "settings.md": settings,
     "schemas.md": schemas,
     "connector-options.md": connector_options,
+    "connector-conformance.md": conformance,
     "errors.md": errors,
     "events.md": events,
     "planted-truth.md": planted,

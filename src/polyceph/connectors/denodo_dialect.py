@@ -122,6 +122,9 @@ class DenodoDialect(DriverDialect):
                 autocommit=True,
                 cursor_factory=psycopg.ClientCursor,
             )
+        except psycopg.errors.ConnectionTimeout:
+            told = f"the {self.title} server {address.shown} does not answer"
+            raise Unavailable(told, hint="check host, port and network, or try later") from None
         except psycopg.Error as error:
             raise refused(address, self.title, address.without_password(str(error))) from None
         with connection:

@@ -23,7 +23,6 @@ from polyceph.connectors.web.options import BasicAuth, NoAuth, WebSource
 from polyceph.sdk import Invalid, Misconfigured, PolycephError, Unavailable, secret
 
 _OBJECT_STORES = ("s3", "s3a", "az", "abfs", "abfss", "gs", "gcs")
-_PATIENCE_S = 30
 
 
 def place_of(source: FilesSource, base: Path) -> Place:
@@ -80,7 +79,7 @@ def _web(source: FilesSource, url: str) -> WebSource:
     auth: NoAuth | BasicAuth = NoAuth()
     if source.key_env and source.secret_env:
         auth = BasicAuth(kind="basic", user_env=source.key_env, password_env=source.secret_env)
-    return WebSource(url=url, auth=auth, hosts=source.hosts, authority=source.authority)
+    return WebSource(url=url, auth=auth, hosts=source.hosts, authority=source.authority, timeout_s=source.timeout_s)
 
 
 def _checked_host(parts: SplitResult, port: int) -> tuple[str, int]:
@@ -115,7 +114,7 @@ def _ftp(source: FilesSource, parts: SplitResult, base: Path) -> FilePlace:
         port=port,
         username=user,
         password=word,
-        timeout=_PATIENCE_S,
+        timeout=source.timeout_s,
         use_listings_cache=False,
         skip_instance_cache=True,
     )
@@ -140,7 +139,7 @@ def _sftp(source: FilesSource, parts: SplitResult) -> FilePlace:
     except ValueError as error:
         raise Misconfigured("host_key or the private key cannot be read", hint="host_key is e.g. ssh-ed25519 AAAA…") from error
     # Nothing of the account that runs us is used: no configuration, no agent, no keys of its own.
-    own = {"config": None, "agent_path": None, "client_keys": keys, "gss_host": (), "login_timeout": _PATIENCE_S}
+    own = {"config": None, "agent_path": None, "client_keys": keys, "gss_host": (), "login_timeout": source.timeout_s}
     system = SSHFileSystem(
         host,
         port=port,

@@ -38,6 +38,7 @@ class FilesSource(Options):
     )
     hosts: tuple[str, ...] = Field(default=(), description="other hosts to which an https server may redirect")
     mounted: bool = Field(default=False, description="the folder is a mounted share (SMB, NFS): refuse to read where nothing is mounted")
+    timeout_s: float = Field(default=30, gt=0, description="how long a server of ftp, ftps, sftp or https may be silent")
     memory_limit_mb: int = Field(default=4096, ge=512, description="address space for reading one file")
     time_limit_s: int = Field(default=900, ge=1, description="processor seconds for reading one file")
     disk_limit_mb: int = Field(default=65_536, ge=1, description="size of one unpacked or converted file")

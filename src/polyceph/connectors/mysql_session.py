@@ -119,8 +119,9 @@ def explained(error: duckdb.Error, address: ServerAddress) -> Exception:
 
 def _answers(address: ServerAddress) -> bool:
     try:
-        with socket.create_connection((address.host, address.port), timeout=address.connect_timeout_s):
-            return True
+        with socket.create_connection((address.host, address.port), timeout=address.connect_timeout_s) as greeted:
+            # The server speaks first. DuckDB's extension waits for that without end, and cannot be interrupted.
+            return bool(greeted.recv(1))
     except OSError:
         return False
 

@@ -82,7 +82,8 @@ def _attach(connection: Any, address: ServerAddress, alias: str) -> None:
         )
     finally:
         connection.execute(f"RESET VARIABLE {variable}")
-    session = f"{_SESSION} connect_timeout={address.connect_timeout_s} application_name=polyceph"
+    # DuckDB takes every text for UTF-8 and does not ask the server for it.
+    session = f"{_SESSION} client_encoding=UTF8 connect_timeout={address.connect_timeout_s} application_name=polyceph"
     session += f" sslmode={address.sslmode}" if address.sslmode else ""
     connection.execute(f"ATTACH {_literal(session)} AS {name} (TYPE postgres, SECRET {name}, READ_ONLY)")
 

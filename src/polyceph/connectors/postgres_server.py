@@ -50,10 +50,12 @@ def entered(address: ServerAddress) -> Iterator[Connection]:
             password=address.password.get_secret_value(),
             connect_timeout=address.connect_timeout_s,
             application_name="polyceph",
+            client_encoding="utf8",  # a name or a value may hold what the database's own encoding does not
             sslmode=address.sslmode,
         )
     except psycopg.OperationalError as error:
-        raise _refused(address, str(error).strip()) from error
+        is_silent = isinstance(error, psycopg.errors.ConnectionTimeout)
+        raise _refused(address, str(error).strip(), is_silent=is_silent) from error
     try:
         with connection:
             connection.read_only = True
@@ -74,9 +76,9 @@ def entered(address: ServerAddress) -> Iterator[Connection]:
         raise Invalid(f"{address.shown} refuses the statement: {_first_line(error)}") from error
 
 
-def _refused(address: ServerAddress, text: str) -> Unavailable | Misconfigured:
+def _refused(address: ServerAddress, text: str, *, is_silent: bool) -> Unavailable | Misconfigured:
     """Tell a server that does not answer from one that says no; its message may be in any language, so the socket is asked."""
-    if not _answers(address) or any(word in text for word in _TRANSIENT):
+    if is_silent or not _answers(address) or any(word in text for word in _TRANSIENT):
         return Unavailable(
             f"the PostgreSQL server {address.shown} does not answer: {text}", hint="check host, port and network, or try later"
         )

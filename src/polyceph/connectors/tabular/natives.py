@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 import simplejson as json
@@ -26,6 +26,10 @@ def shown(value: Any) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False, use_decimal=True) if isinstance(value, dict | list) else str(value)
+
+
+_ALL_DIGITS = Context(prec=76)
+"""Python's own context has 28 digits, a column up to 38."""
 
 
 def native(value: Any, column: Column) -> Any:
@@ -64,7 +68,7 @@ def _number(value: Any, column: Column) -> Any:
     try:
         # repr gives the shortest text of a float, which is what the person typed.
         exact = Decimal(repr(value) if isinstance(value, float) else value)
-        made = exact.quantize(Decimal(1).scaleb(-digits[1]))
+        made = exact.quantize(Decimal(1).scaleb(-digits[1]), context=_ALL_DIGITS)
     except InvalidOperation:
         return _wrong(value, column, f"a number that fits {column.physical_type}")
     # A computed 0.30000000000000004 is 0.30; a typed 0.305 is not.

@@ -175,7 +175,8 @@ class WebClient:
             raise Invalid("the source sends to an address that is none", hint="check path and paging") from error
         if call.params:
             address = address.copy_merge_params(call.params)
-        request = self._http.build_request(call.method, address, headers=dict(call.headers or {}), json=call.json, content=call.content)
+        headers = httpx.Headers(dict(call.headers or {}), encoding="utf-8")  # an action of SOAP may be called "Élèves"
+        request = self._http.build_request(call.method, address, headers=headers, json=call.json, content=call.content)
         if is_ours:
             self._signer.sign(request)
         self._pace.keep()

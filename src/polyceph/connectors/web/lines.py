@@ -13,14 +13,16 @@ from polyceph.sdk import Invalid
 
 def json_lines(path: Path, shown: str) -> Iterator[Any]:
     """Yield what stands on each line, numbers with a fraction as `Decimal`; raise `Invalid` for a line that is no JSON."""
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                yield json.loads(line, use_decimal=True)
-            except ValueError as error:
-                raise Invalid(f"{shown}, line {number} is no JSON", hint="check the address and the format") from error
+                row = json.loads(line.decode("utf-8-sig"), use_decimal=True)
+            except ValueError as error:  # texts in another encoding than UTF-8 among them
+                hint = "check the address and the format; JSON is in UTF-8"
+                raise Invalid(f"{shown}, line {number} is no JSON", hint=hint) from error
+            yield row
 
 
 class Lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 import pyarrow as pa
@@ -53,7 +53,7 @@ def _exact(value: Any, column: Column) -> Any:
     if digits is None:
         return float(value)
     exact = Decimal(str(value))
-    made = exact.quantize(Decimal(1).scaleb(-digits[1]))
+    made = exact.quantize(Decimal(1).scaleb(-digits[1]), context=Context(prec=76))
     if made != exact:
         raise ValueError("more digits than the type has")
     return made

@@ -5,6 +5,7 @@ It has functions called GET_VIEWS and GET_VIEW_COLUMNS, as Denodo's manual descr
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,19 +19,10 @@ from polyceph.errors import Denied, Invalid, Misconfigured, NotFound, PolycephEr
 from polyceph.sdk import Column
 from polyceph.settings import PostgresAddress
 
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from denodo_words import PROCEDURES
+
 Writer = psycopg.Connection[tuple[object, ...]]
-PROCEDURES = """
-CREATE VIEW kinds AS SELECT table_schema::text AS database_name, table_name::text AS view_name, column_name::text,
- CASE data_type WHEN 'integer' THEN 'int' WHEN 'bigint' THEN 'long' WHEN 'numeric' THEN 'decimal' WHEN 'date' THEN 'localdate'
- WHEN 'timestamp without time zone' THEN 'timestamp' WHEN 'timestamp with time zone' THEN 'timestamptz'
- WHEN 'double precision' THEN 'double'
- WHEN 'boolean' THEN 'boolean' WHEN 'time without time zone' THEN 'time' ELSE 'text' END AS column_vdp_type,
- table_schema::text AS input_database_name, table_name::text AS input_view_name
- FROM information_schema.columns WHERE table_schema = 'Vues d''école' ORDER BY ordinal_position;
-CREATE FUNCTION get_view_columns() RETURNS SETOF kinds LANGUAGE sql AS 'SELECT * FROM kinds';
-CREATE FUNCTION get_views() RETURNS TABLE (database_name text, name text, description text) LANGUAGE sql
- AS 'SELECT DISTINCT database_name, view_name, ''A view'' FROM kinds';
-"""
 VIEW = '"Vues d\'école"."Élèves"'
 
 

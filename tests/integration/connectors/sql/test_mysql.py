@@ -278,7 +278,7 @@ def test_an_authority_must_have_signed_the_certificate(mariadb: Any, db: str, so
 
     other = tmp_path / "other"
     other.mkdir()
-    strange = importlib.import_module("mariadb_of_tests")._certificate(other)[0]
+    strange = importlib.import_module("mariadb_server")._certificate(other)[0]
     assert isinstance(refusal(source(ssl_ca=str(strange)), loading, options), Misconfigured)
     assert isinstance(refusal(source(ssl_ca="/nowhere.pem"), loading, options), Misconfigured)
 
