@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
 from polyceph import plugins
 from polyceph.core.model.contract import Column, Contract, ValueRule
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.drift import Form, FormColumn, form_of
 from polyceph.core.model.phonex import phonex
 from polyceph.core.source_ports import (
     NO_REJECTS,
+    Admission,
+    Arrival,
     ArrowStream,
     Connector,
     Delivery,
@@ -34,6 +37,8 @@ from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, 
 
 __all__ = [
     "NO_REJECTS",
+    "Admission",
+    "Arrival",
     "ArrowStream",
     "Column",
     "Conflict",
@@ -46,6 +51,8 @@ __all__ = [
     "Denied",
     "Explorer",
     "Follows",
+    "Form",
+    "FormColumn",
     "Invalid",
     "LoadMode",
     "Misconfigured",
@@ -66,6 +73,7 @@ __all__ = [
     "Unavailable",
     "ValueRule",
     "Zone",
+    "form_of",
     "phonex",
     "secret",
 ]

@@ -138,6 +138,42 @@ def test_a_run_that_fails_is_recorded_with_its_end(walk: Walk, folder: Path) -> 
     source.write_text(good)
 
 
+def test_drift_is_found_and_decided_on(walk: Walk, folder: Path, polyceph: Command, answer: Answer) -> None:
+    source = folder / "domains/culture/sources/visits.csv"
+    good = source.read_text()
+    failed = Counter({"run.requested": 1, "run.launched": 1, "run.finished": 1, "drift.found": 1})
+    decided = {
+        "refuse": Counter({"drift.refused": 1}),
+        "map": Counter({"drift.mapped": 1, "federation.applied": 1, "contract.changed": 1}),
+        "accept": Counter({"drift.accepted": 1, "federation.applied": 1, "contract.changed": 1, "column.added": 1}),
+    }
+    changes = {
+        "refuse": good.replace("Commune", "Gemeente", 1),
+        "map": good.replace("Commune", "Gemeinde", 1) + "2026-01-07;Namur;1\n",
+        "accept": good.replace("Visiteurs", "Visiteurs;Météo", 1).replace("\n2", ";sec\n2").rstrip("\n").replace("Météo;sec", "Météo")
+        + ";sec\n",
+    }
+    for verb, content in changes.items():
+        source.write_text(content)
+        assert walk("run", "culture/raw.visits", code=1) == failed, verb
+        [waiting] = answer(polyceph("drift", "list", "--json"))["drifts"]
+        assert (waiting["dataset"], waiting["state"]) == ("culture.raw.visits", "waiting")
+        number = str(waiting["number"])
+        assert walk("drift", "list") == walk("drift", "show", number, "--json") == Counter()
+        assert walk("drift", verb, number, code=4) == Counter({"drift.refused": 1}), "the system's user is no owner"
+        assert walk("drift", verb, number, "--as", "ada.owner") == decided[verb], verb
+        assert walk("drift", verb, number, "--as", "ada.owner", code=5) == Counter()
+        if verb == "map":
+            assert walk("run", "culture/raw.visits")["run.finished"] == 1
+            assert answer(polyceph("drift", "show", number, "--json"))["decided_by"] == "ada.owner"
+            good = good.replace("Commune", "Gemeinde", 1)
+            changes["accept"] = changes["accept"].replace("Commune", "Gemeinde", 1)
+    assert walk("drift", "show", "99999", code=3) == Counter()
+    assert walk("drift", "map", "1", "--column", "town", code=2) == Counter()
+    assert walk("run", "culture/raw.visits", "--json")["run.finished"] == 1
+    source.write_text(good)
+
+
 def test_looking_proving_and_exporting_are_recorded(walk: Walk, folder: Path) -> None:
     out = folder / "out"
     for arguments, expected in (

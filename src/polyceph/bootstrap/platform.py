@@ -25,7 +25,7 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import RunLauncher, RunOutcome, RunRequest
-from polyceph.core.usecases import evidence, platform_life, runs
+from polyceph.core.usecases import drift, evidence, platform_life, runs
 from polyceph.core.usecases import federation as federation_usecases
 from polyceph.core.usecases.refusals import Refusal, refuse_declarations
 from polyceph.errors import Invalid, NotFound, PolycephError
@@ -33,6 +33,7 @@ from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake
 from polyceph.lake.outbox import outbox_taken, settle, waiting
 from polyceph.lake.provision import provision_lake
+from polyceph.lake.quarantine import settle_sightings, waiting_sightings
 from polyceph.logs import log
 from polyceph.settings import PostgresAddress, Settings
 from polyceph.store.connection import connect, engine
@@ -69,7 +70,13 @@ class Platform:
 
     def close(self) -> None:
         """Record what is not recorded yet and the stop, seal the journal, let go of the store; stop an embedded server, whatever fails."""
-        steps = (self.record_snapshots, self.record_readings, self._record_stop, lambda: self.journal.seal(at_once=True))
+        steps = (
+            self.record_snapshots,
+            self.record_readings,
+            self.record_drifts,
+            self._record_stop,
+            lambda: self.journal.seal(at_once=True),
+        )
         try:
             for step in steps:
                 try:
@@ -193,6 +200,14 @@ class Platform:
                 found += evidence.record_readings(PostgresUnitOfWork(self.engine), self.queries(), said)
                 settle(outbox, said)
         return found
+
+    def record_drifts(self) -> int:
+        """Make tasks of the deliveries that wait in the lakes' quarantine and tell it what was decided; return how many tasks are new."""
+        with outbox_taken(self.server.admin.at(self.addresses.databases.lake)) as outbox:
+            done = drift.record_sightings(PostgresUnitOfWork(self.engine), self.queries(), waiting_sightings(outbox))
+            for state, numbers in (*done.decided.items(), ("unreadable", done.unreadable)):
+                settle_sightings(outbox, numbers, str(state))
+        return done.found
 
 
 def open_platform(settings: Settings) -> Platform:

@@ -166,6 +166,7 @@ def run_plan(platform: Any, launcher: Any, plan: Any) -> list[Any]:
         outcomes = runs.execute(recorded, plan, tags={}, heard=heard, most=most)
     platform.record_snapshots()
     platform.record_readings()
+    platform.record_drifts()
     return outcomes
 
 

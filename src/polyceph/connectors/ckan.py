@@ -54,7 +54,7 @@ class CkanConnector:
         dataset = validated(CkanDataset, demand.options, f"options of {demand.dataset}")
         with WebClient(self._source, base=self._base) as client:
             resource = find(client, dataset.package, dataset.resource)
-            state = _state(resource, dataset, demand)
+            state = _state(resource, dataset)
             if state is not None and state == demand.cursor:
                 return
             reading = _Rows(client, resource, self._source)
@@ -89,7 +89,7 @@ class CkanConnector:
         name = _file_name(resource)
         limit = self._source.disk_limit_mb << 20
         digest = client.fetch(Call(resource.url), folder / "original", limit=limit)
-        key, last = f"{digest}-{reading_digest(reading, demand.contract.columns)[:16]}", demand.last_key(name)
+        key, last = f"{digest}-{reading_digest(reading)[:16]}", demand.last_key(name)
         if last == key or (last or "").startswith(f"{key}-after-"):
             return None
         if last is not None and demand.is_loaded(key):
@@ -175,9 +175,9 @@ def _with_format(resource: Resource, reading: FilesDataset) -> FilesDataset:
     return reading.model_copy(update={"compression": packed, "format": kind})
 
 
-def _state(resource: Resource, dataset: CkanDataset, demand: Demand) -> str | None:
+def _state(resource: Resource, dataset: CkanDataset) -> str | None:
     """Return the cursor: what the portal says of the resource's state, and what is asked of it; None when it says nothing."""
     if resource.state is None or dataset.read == "datastore":  # rows of the DataStore change one by one, and the resource does not tell
         return None
-    reading = reading_digest(dataset, demand.contract.columns)
+    reading = reading_digest(dataset)
     return json.dumps({"resource": resource.id, "state": resource.state, "reading": reading[:16]})

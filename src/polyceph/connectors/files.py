@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator
+import tempfile
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,10 +15,13 @@ from polyceph.connectors.files_entry import place_of
 from polyceph.connectors.files_formats import is_pattern, kind_of
 from polyceph.connectors.files_options import FilesSource
 from polyceph.connectors.files_places import FoundFile, Place
-from polyceph.connectors.tabular.options import FilesDataset, reading_digest
-from polyceph.connectors.tabular.reading import SourceFile, packed_members, read_file
+from polyceph.connectors.tabular.options import WORKBOOKS, FilesDataset, reading_digest
+from polyceph.connectors.tabular.reading import Reading, SourceFile, Tried, file_parts, packed_members, sample_of, try_file
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Conflict, Delivery, Demand, Invalid, Options, Original
+from polyceph.sdk import Admission, Arrival, Conflict, Delivery, Demand, Invalid, LoadMode, Options, Original, Sample, SourceTable
+
+_LOOKED_INTO = 200
+"""How many files of a source are opened to list their sheets and layers; the others are listed as they are."""
 
 
 class FilesConnector:
@@ -55,7 +59,7 @@ class FilesConnector:
         if not found and not dataset.may_be_absent:
             raise place.nothing(dataset.path)
         ready, young = settled(found, dataset, place.shown)
-        reading = reading_digest(dataset, demand.contract.columns)
+        reading = reading_digest(dataset)
         seen = _Seen.parse(demand.cursor, reading, {file.name for file in found})
         load = _Load(demand, dataset, place, reading, seen, young)
         for number, file in enumerate(ready):
@@ -65,6 +69,62 @@ class FilesConnector:
         if load.refusals:
             raise together(load.refusals)
 
+    def tables(self) -> Iterator[SourceTable]:
+        """Yield the files of the source, and the sheets of its workbooks and the layers of its GeoPackages.
+
+        Raises:
+            Invalid: the place has no listing.
+            NotFound, Denied, Misconfigured, Unavailable: it cannot be entered.
+        """
+        place = place_of(self._source, self._base)
+        for number, file in enumerate(place.find("**")):
+            yield from self._file_tables(place, file, is_looked_into=number < _LOOKED_INTO)
+
+    def _file_tables(self, place: Place, file: FoundFile, *, is_looked_into: bool) -> Iterator[SourceTable]:
+        try:
+            kind, dataset = kind_of(file.name, FilesDataset(path=file.name))
+        except Invalid:
+            return  # of no format that is read
+        told = [f"{file.size:,} bytes" if file.size is not None else "", f"written {file.moment:%Y-%m-%d %H:%M} UTC" if file.moment else ""]
+        description = ", ".join(filter(None, told))
+        option = "layer" if kind == "geopackage" else "sheet"
+        names: list[str] = []
+        if is_looked_into and kind in (*WORKBOOKS, "geopackage"):
+            with tempfile.TemporaryDirectory(prefix="polyceph-look-") as folder:
+                try:
+                    original = place.fetch(file, Path(folder))
+                    source = SourceFile(original.path, file.name, kind)
+                    names = file_parts(source, dataset, folder=Path(folder), limits=self._source.limits())
+                except Invalid as error:
+                    description += f"; {error.message}"
+        if len(names) < 2:
+            yield SourceTable(file.name, {"path": file.name}, description)
+        for name in names if len(names) > 1 else []:
+            yield SourceTable(f"{file.name} {name}", {"path": file.name, option: name}, description)
+
+    def sample(self, options: Mapping[str, object], *, rows: int, workspace: Path) -> Sample:
+        """Return the first rows of the newest file that a dataset's options name, read in the throw-away process too.
+
+        Raises:
+            Invalid: the file cannot be read, or an option has to say first where its rows are; the choices are listed.
+            NotFound: no file matches, or a sheet or layer does not exist.
+            Denied, Misconfigured, Unavailable: the place cannot be entered.
+        """
+        dataset = validated(FilesDataset, options, "options of the sample")
+        place = place_of(self._source, self._base)
+        found = outside(place.find(dataset.path), dataset)
+        if not found:
+            raise place.nothing(dataset.path)
+        workspace.mkdir(parents=True, exist_ok=True)
+        original = place.fetch(found[-1], workspace)
+        part = self._parts(found[-1], original, dataset, "")[-1]
+        kind, read_as = kind_of(original.name, part.dataset)
+        folder = workspace / "sample"
+        folder.mkdir()
+        source = SourceFile(original.path, part.name, kind)
+        sample = sample_of(source, read_as, rows, folder=folder, limits=self._source.limits())
+        return replace(sample, notes=(*arrival(found[-1]), *sample.notes), description=part.name)
+
     def _file(self, load: _Load, file: FoundFile, folder: Path) -> Iterator[Delivery]:
         """Yield what is new of one file, and move it away behind that: when the next is asked for, the last one is committed."""
         dataset, place = load.dataset, load.place
@@ -73,7 +133,7 @@ class FilesConnector:
         if original is None:
             return
         load.seen.add(file)
-        part = None
+        part, waits = None, False
         try:
             parts = self._parts(file, original, dataset, load.reading)
             for part in parts:
@@ -82,7 +142,12 @@ class FilesConnector:
                     continue
                 # What is remembered of the file covers all its parts, so it is kept with the last one only.
                 kept = None if place.is_local or part is not parts[-1] else load.seen.text()
-                delivery = self._delivery(load.demand, part, key=key, cursor=kept)
+                tried = self._tried(load.demand, part)
+                said = load.demand.admits(Arrival(key, part.name, tried.form, (original,))) if tried.form else Admission.LOAD
+                waits = waits or said is Admission.WAIT
+                if said is not Admission.LOAD:
+                    continue
+                delivery = _delivery(part, tried.read(), key=key, cursor=None if waits else kept)
                 yield replace(delivery, notes=(*arrival(file), *delivery.notes, *left(load.young)))
         except Invalid as error:
             if dataset.quarantine is None:
@@ -91,7 +156,9 @@ class FilesConnector:
             load.refusals.append(error)
             quarantine(place, file, original, dataset.quarantine, why=self._why(load.demand, part, error))
             return
-        if dataset.archive is not None:
+        if waits:
+            load.seen.forget(file)  # its data owner has to decide: it is offered again, and stays where it is
+        elif dataset.archive is not None:
             archive(place, file, original, dataset.archive)
 
     def _fetched(self, load: _Load, file: FoundFile, folder: Path) -> Original | None:
@@ -112,7 +179,7 @@ class FilesConnector:
         closed = tuple(replace(column, classification=levels("secret")) for column in demand.contract.columns)
         contract = replace(demand.contract, columns=closed)
         try:
-            self._delivery(replace(demand, contract=contract), part, key=part.key, cursor=None)
+            self._tried(replace(demand, contract=contract), part).read()
         except Invalid as told:
             return str(told)
         return f"{part.name} was refused"
@@ -129,7 +196,7 @@ class FilesConnector:
             for name, digest in found.items()
         ]
 
-    def _delivery(self, demand: Demand, part: _Part, *, key: str, cursor: str | None) -> Delivery:
+    def _tried(self, demand: Demand, part: _Part) -> Tried:
         kind, dataset = kind_of(part.original.name, part.dataset)
         source = SourceFile(part.original.path, part.name, kind, demand.tolerance)
         folder = part.original.path.parent / f"part_{sha256(part.name.encode()).hexdigest()[:16]}"
@@ -137,8 +204,12 @@ class FilesConnector:
         # What a column does not say of itself its dataset says for it.
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
-        reading = read_file(source, columns, dataset=dataset, folder=folder, limits=self._source.limits())
-        return Delivery(key, reading.rows, cursor, (part.original,), reading.notes, part.name, rejects=reading.rejects)
+        return try_file(source, columns, dataset=dataset, folder=folder, limits=self._source.limits())
+
+
+def _delivery(part: _Part, made: Reading, *, key: str, cursor: str | None) -> Delivery:
+    mode = LoadMode.DIFF if part.dataset.whole else LoadMode.APPEND
+    return Delivery(key, made.rows, cursor, (part.original,), made.notes, part.name, mode=mode, rejects=made.rejects, form=made.form)
 
 
 @dataclass(frozen=True)
@@ -167,9 +238,12 @@ class _Part:
 def _key(part: _Part, demand: Demand) -> str | None:
     """Return the delivery's key, None when this content is loaded and is what was last loaded under this name."""
     last = demand.last_key(part.name)
-    if last == part.key or (last or "").startswith(f"{part.key}-after-"):
+    if last == part.key or (last or "").startswith((f"{part.key}-after-", f"{part.key}-as-")):
         return None
     key = part.key
+    if last is None and part.dataset.whole and demand.is_loaded(key):
+        # A later file with the content of an earlier one, and another between them: what it holds is current again.
+        key = f"{key}-as-{sha256(part.name.encode()).hexdigest()[:16]}"
     if last is not None and demand.is_loaded(key):
         # Content that comes back after other content is current again, so it is a delivery of its own.
         key = f"{key}-after-{sha256(last.encode()).hexdigest()[:16]}"

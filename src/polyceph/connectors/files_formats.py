@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from polyceph.connectors.tabular.options import FilesDataset, Format
 from polyceph.sdk import Invalid, Problem
 
-_FORMATS: dict[str, Format] = {
+FORMATS: Mapping[str, Format] = {
     "csv": "csv",
     "txt": "csv",
     "tsv": "tsv",
@@ -29,6 +30,7 @@ _FORMATS: dict[str, Format] = {
     "xls": "xls",
     "ods": "ods",
 }
+"""The format that the end of a name tells."""
 
 
 def kind_of(name: str, dataset: FilesDataset) -> tuple[Format, FilesDataset]:
@@ -40,11 +42,11 @@ def kind_of(name: str, dataset: FilesDataset) -> tuple[Format, FilesDataset]:
     suffixes = [suffix.lstrip(".").casefold() for suffix in PurePosixPath(name).suffixes]
     packed = dataset.compression or {"gz": "gz", "zip": "zip"}.get(suffixes[-1] if suffixes else "", "none")
     inner = suffixes[:-1] if packed != "none" and suffixes and suffixes[-1] in ("gz", "zip") else suffixes
-    if dataset.member and (not inner or inner[-1] not in _FORMATS):
+    if dataset.member and (not inner or inner[-1] not in FORMATS):
         inner = [PurePosixPath(dataset.member).suffix.lstrip(".").casefold()]
-    kind = dataset.format or ("fixed" if dataset.columns else _FORMATS.get(inner[-1] if inner else ""))
+    kind = dataset.format or ("fixed" if dataset.columns else FORMATS.get(inner[-1] if inner else ""))
     if kind is None:
-        good = ("fixed", *dict.fromkeys(_FORMATS.values()))
+        good = ("fixed", *dict.fromkeys(FORMATS.values()))
         problem = Problem("the name does not tell the format", value=name, allowed=tuple(f"format: {one}" for one in good))
         raise Invalid(f"the format of {name} is unknown", problems=[problem], hint="declare the format")
     return kind, dataset.model_copy(update={"compression": packed, "format": kind})

@@ -36,6 +36,8 @@ class FoundFile:
     """When the place says it was written last."""
     version: str = ""
     """The place's own mark of this content: a version, an ETag."""
+    size: int | None = None
+    """Bytes, where the place tells them."""
 
 
 class Place(Protocol):
@@ -168,7 +170,7 @@ class FilePlace:
     def _found(self, path: str, info: dict[str, Any]) -> FoundFile:
         name = path[len(self.root.rstrip("/")) :].lstrip("/") if path.startswith(self.root) else path
         version = next((str(info[key]).strip('"') for key in _VERSION[:-1] if info.get(key)), "")
-        return FoundFile(name, path, _modified(info), _state(info), _moment(info), version)
+        return FoundFile(name, path, _modified(info), _state(info), _moment(info), version, info.get("size"))
 
     def _is_inside(self, file: FoundFile) -> bool:
         """Leave out what a symbolic link brings in from outside the folder."""

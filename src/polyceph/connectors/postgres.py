@@ -13,12 +13,12 @@ from polyceph.connectors.postgres_bound import find_range
 from polyceph.connectors.postgres_catalogue import columns_of, comment_of, list_tables, sample_rows
 from polyceph.connectors.postgres_options import PostgresDataset, PostgresSource
 from polyceph.connectors.postgres_pushdown import Reading, decimals, nan_statement, pushdown
-from polyceph.connectors.postgres_server import Connection, check_readable, describe, entered
+from polyceph.connectors.postgres_server import Connection, check_readable, describe, entered, tables_like
 from polyceph.connectors.sql.ranges import follows, key_of, mode_of
-from polyceph.connectors.sql.relation import left_out, match_columns
+from polyceph.connectors.sql.relation import Relation, left_out, match_columns
 from polyceph.connectors.sql.samples import table_of
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Delivery, Demand, Note, Options, Sample, SourceTable
+from polyceph.sdk import Admission, Arrival, Delivery, Demand, Form, FormColumn, Note, NotFound, Options, Sample, SourceTable
 
 
 class PostgresConnector:
@@ -51,7 +51,12 @@ class PostgresConnector:
         dataset = validated(PostgresDataset, demand.options, f"options of {demand.dataset}")
         address = self._source.address()
         with entered(address) as connection:
-            relation = describe(connection, dataset)
+            relation = _found(connection, dataset, demand)
+            if relation is None:
+                return
+            form = Form(tuple(FormColumn(n, t) for n, t in relation.columns.items()), table=relation.shown, is_open=True, is_exact=True)
+            if demand.admits(Arrival("", relation.shown, form)) is not Admission.LOAD:
+                return
             columns = match_columns(demand.contract.columns, relation, dataset)
             check_readable(connection, relation, tuple(source for _, source in columns), dataset)
             found = find_range(connection, relation, dataset, since=demand.cursor) if dataset.cursor else None
@@ -67,6 +72,7 @@ class PostgresConnector:
             origin=relation.shown,
             follows=follows(demand, found),
             mode=mode_of(dataset),
+            form=form,
         )
 
     def tables(self) -> Iterator[SourceTable]:
@@ -82,6 +88,19 @@ class PostgresConnector:
             found = columns_of(connection, relation)
             first = sample_rows(connection, relation, dataset, rows=rows)
             return Sample(found, table_of(found, first), description=comment_of(connection, relation))
+
+
+def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> Relation | None:
+    """Return what the dataset reads, None when its table has another name now and its owner has to say so; raise what `describe` raises."""
+    try:
+        return describe(connection, dataset)
+    except NotFound:
+        last = demand.last_form()
+        there = tables_like(connection, dataset, [one.name for one in last.columns]) if last and dataset.table else ()
+        form = Form((), table=there[0] if there else "", asked=dataset.table or "", is_open=True, is_exact=True)
+        if demand.admits(Arrival("", dataset.table or "", form)) is Admission.LOAD:
+            raise
+        return None
 
 
 def _spoilt(connection: Connection, reading: Reading) -> frozenset[str]:

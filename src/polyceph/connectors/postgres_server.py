@@ -13,6 +13,7 @@ from polyceph.connectors.postgres_options import PostgresDataset
 from polyceph.connectors.sql.options import ServerAddress
 from polyceph.connectors.sql.relation import Relation, no_table, refuse_doubled
 from polyceph.connectors.sql.statements import single_select
+from polyceph.connectors.validation import nearest
 from polyceph.sdk import Denied, Invalid, Misconfigured, Unavailable
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -124,6 +125,18 @@ def _describe_table(connection: Connection, dataset: PostgresDataset) -> Relatio
         raise no_table(f"{schema}.{table}", _tables(connection))
     columns = {str(name): _type_name(str(kind), modifier) for name, kind, _, modifier in rows}
     return Relation(columns, f"{schema}.{table}", schema=schema, table=table, oid=int(str(rows[0][2])))
+
+
+def tables_like(connection: Connection, dataset: PostgresDataset, columns: list[str]) -> tuple[str, ...]:
+    """Return the tables of the dataset's schema that have all these columns, the one whose name is nearest first."""
+    schema, table = dataset.table_parts()
+    rows = connection.execute(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY(%s)"
+        " WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') GROUP BY c.relname HAVING count(*) = %s",
+        (columns, schema, len(columns)),
+    ).fetchall()
+    return tuple(f"{schema}.{name}" for name in nearest(table, [str(row[0]) for row in rows]))
 
 
 def _type_name(kind: str, modifier: object) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from polyceph.connectors.files import FilesConnector
+from polyceph.connectors.files_formats import FORMATS
 from polyceph.connectors.files_places import is_match
 from polyceph.connectors.sharepoint_download import Downloads
 from polyceph.connectors.sharepoint_library import DriveFile, LibraryState, looked_at
@@ -21,10 +22,9 @@ from polyceph.connectors.validation import meant, nearest, validated
 from polyceph.connectors.web.client import Call, WebClient
 from polyceph.connectors.web.odata_pages import pages
 from polyceph.connectors.web.samples import sampled
-from polyceph.sdk import Delivery, Demand, Invalid, NotFound, Options, Problem, Sample, SourceColumn, SourceTable
+from polyceph.sdk import Delivery, Demand, NotFound, Options, Problem, Sample, SourceColumn, SourceTable
 
 _SHOWN_FILES = 500
-_FILES = (".csv", ".txt", ".tsv", ".tab", ".json", ".ndjson", ".jsonl", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
 class SharepointConnector:
@@ -105,7 +105,7 @@ class _Files:
 
     def deliveries(self) -> Iterator[Delivery]:
         """Yield the files that wait; the cursor of each delivery says which are left, so that a broken load goes on with those."""
-        reading = f"{reading_digest(self.dataset.as_file(''), self.demand.contract.columns)[:16]} {self.drive.id} {self.dataset.path}"
+        reading = f"{reading_digest(self.dataset.as_file(''))[:16]} {self.drive.id} {self.dataset.path}"
         state = looked_at(self.client, self.drive.id, LibraryState.parse(self.demand.cursor, reading))
         waiting = [one for one in state.waiting if is_match(one.path, self.dataset.path)]
         state = replace(state, waiting=tuple(waiting))
@@ -153,7 +153,7 @@ def _everything(client: WebClient, drive: SiteDrive) -> list[DriveFile]:
 
 
 def _tables(client: WebClient, drive: SiteDrive, options: Mapping[str, object]) -> Iterator[SourceTable]:
-    readable = (one for one in _everything(client, drive) if PurePosixPath(one.path).suffix.casefold() in _FILES)
+    readable = (one for one in _everything(client, drive) if PurePosixPath(one.path).suffix.lstrip(".").casefold() in FORMATS)
     for one in islice(readable, _SHOWN_FILES):
         yield SourceTable(f"{drive.name}/{one.path}", {**options, "path": one.path})
 
@@ -175,9 +175,5 @@ def _file_sample(
     source: SharepointSource, dataset: SharepointDataset, file: DriveFile, *, folder: Path, rows: int, workspace: Path
 ) -> Sample:
     connector = FilesConnector(source.folder(str(folder / "files")), base=folder)
-    sample = getattr(connector, "sample", None)
-    if sample is None:
-        raise Invalid("files cannot be sampled by the connector files, which reads them", hint="write the contract from the file's header")
     options = dataset.as_file(file.path).model_dump(exclude_unset=True) | {"path": file.path}
-    found: Sample = sample(options, rows=rows, workspace=workspace)
-    return found
+    return connector.sample(options, rows=rows, workspace=workspace)

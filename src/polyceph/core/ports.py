@@ -10,6 +10,7 @@ from typing import Protocol, Self
 
 from polyceph.core.journal_ports import JournalChanges
 from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.drift import Drift, Sighting, State
 from polyceph.core.model.event import Actor, Event, EventFilter, JournalEntry
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.reading import SaidReading
@@ -178,6 +179,14 @@ class UnitOfWork(JournalChanges, Protocol):
         """Keep which readings of the outbox the journal holds; return those that were new."""
         ...
 
+    def find_drift(self, sighting: Sighting, at: datetime) -> int | None:
+        """Keep a drift that waits for its owner and return its number; None when the same change of the dataset waits already."""
+        ...
+
+    def decide_drift(self, number: int, state: State, *, by: str, covers: Iterable[int]) -> None:
+        """Keep what was decided about a drift, and about which deliveries of the outbox; refuse a second decision."""
+        ...
+
     def commit(self) -> None:
         """Commit; refuse when something changed and no event says so."""
         ...
@@ -216,6 +225,14 @@ class Queries(Protocol):
 
     def open_runs(self) -> tuple[RunRecord, ...]:
         """Return the runs that have no outcome yet, oldest first."""
+        ...
+
+    def drifts(self, state: State | None = None) -> tuple[Drift, ...]:
+        """Return drifts, of one state or of all, in the order of their numbers."""
+        ...
+
+    def drift(self, number: int) -> Drift | None:
+        """Return one drift, None when there is none of this number."""
         ...
 
     def events(self, wanted: EventFilter) -> tuple[JournalEntry, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.drift import Form
 
 
 class ArrowStream(Protocol):
@@ -97,6 +98,27 @@ class LoadMode(StrEnum):
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """What came, before anything of it is loaded: its form, and the bytes to keep when it has to wait."""
+
+    content: str
+    """The delivery's key; empty where it does not tell the content, as of a table that is read whole."""
+    origin: str
+    form: Form
+    originals: tuple[Original, ...] = ()
+
+
+class Admission(StrEnum):
+    """Whether an arrival may be loaded now."""
+
+    LOAD = "load"
+    WAIT = "wait"
+    """It drifts: its data owner has to decide. It is to be offered again."""
+    PASS = "pass"  # noqa: S105  no password
+    """Its data owner refused it: it is not to be offered again."""
+
+
+@dataclass(frozen=True)
 class Delivery:
     """One portion of a source for one dataset, loaded whole or not at all.
 
@@ -118,6 +140,8 @@ class Delivery:
     """Values that do not fit and whose rows are not among `rows`: columns row, place, column, value, rule. Only as many as tolerated."""
     tolerance: Tolerance = NO_REJECTS
     """How many of its rows may be set aside in all."""
+    form: Form | None = None
+    """What it looked like in its source; the lake takes the delivered columns for it where a connector does not say."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +163,10 @@ class Demand:
     """How many rows of a delivery may be set aside because a value does not fit; by default none."""
     run: str = ""
     """The run that asks, the same when it is tried again: the key of a source that has no other (a whole table, a query)."""
+    admits: Callable[[Arrival], Admission] = lambda _arrival: Admission.LOAD
+    """A connector that knows the form of what came asks before it refuses or delivers it; of all others the lake asks."""
+    last_form: Callable[[], Form | None] = lambda: None
+    """What the last delivery that was loaded looked like."""
 
 
 @dataclass(frozen=True)
@@ -213,3 +241,5 @@ class LoadReport:
     notes: tuple[Note, ...] = ()
     rejected: int = 0
     """Rows that were set aside."""
+    admission: Admission = Admission.LOAD
+    """Anything else: nothing of it was loaded, for its form drifts."""

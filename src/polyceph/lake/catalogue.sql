@@ -10,6 +10,14 @@ CREATE TABLE IF NOT EXISTS {schema}.polyceph_load (
     loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (dataset, key)
 );
+DO $form$
+BEGIN
+    -- Asked before: altering a table waits for whoever has it open.
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = '{schema}.polyceph_load'::regclass AND attname = 'form') THEN
+        ALTER TABLE {schema}.polyceph_load ADD COLUMN form jsonb;
+    END IF;
+END
+$form$;
 COMMENT ON TABLE {schema}.polyceph_load IS
     'One row per committed load, written by the trigger in the transaction of its snapshot: no load is committed twice.';
 
@@ -37,14 +45,15 @@ BEGIN
     extra := coalesce(nullif(NEW.commit_extra_info, '')::jsonb, stamp -> 'extra', '{{}}'::jsonb);
     NEW.commit_extra_info := (extra || jsonb_build_object('role', session_user))::text;
     IF extra ? 'load' THEN
-        INSERT INTO {schema}.polyceph_load (dataset, key, cursor, origin, snapshot_id)
+        INSERT INTO {schema}.polyceph_load (dataset, key, cursor, origin, form, snapshot_id)
         VALUES (extra #>> '{{load,dataset}}', extra #>> '{{load,key}}', extra #>> '{{load,cursor}}', extra #>> '{{load,origin}}',
-                NEW.snapshot_id)
+                nullif(extra #> '{{load,form}}', 'null'), NEW.snapshot_id)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             -- DuckLake tries again when it reads words such as duplicate key in a message; this must end the commit.
             RAISE EXCEPTION 'polyceph: this load is already in the lake' USING ERRCODE = 'insufficient_privilege';
         END IF;
+        NEW.commit_extra_info := (NEW.commit_extra_info::jsonb #- '{{load,form}}')::text;
     END IF;
     RETURN NEW;
 END

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.drift import Form, form_of
 from polyceph.core.ports import SnapshotRecord
 from polyceph.errors import NotFound
 from polyceph.settings import LakeAddress
@@ -74,6 +75,7 @@ _NEWEST = "SELECT max(snapshot_id) FROM {schema}.ducklake_snapshot"
 _LOADED = "SELECT snapshot_id FROM {schema}.polyceph_load WHERE dataset = %s AND key = %s"
 _CURSOR = "SELECT cursor FROM {schema}.polyceph_load WHERE dataset = %s AND cursor IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1"
 _LAST_KEY = "SELECT key FROM {schema}.polyceph_load WHERE dataset = %s AND origin = %s ORDER BY snapshot_id DESC LIMIT 1"
+_LAST_FORM = "SELECT form FROM {schema}.polyceph_load WHERE dataset = %s AND form IS NOT NULL ORDER BY snapshot_id DESC LIMIT 1"
 _FILES = "SELECT path, path_is_relative FROM {schema}.ducklake_data_file WHERE table_id = %s AND begin_snapshot = %s ORDER BY path"
 _TYPES = {
     "int8": "TINYINT",
@@ -158,6 +160,12 @@ def last_key(session: psycopg.Connection[Any], lake: LakeAddress, dataset: Datas
     """Return the key of the last committed delivery of an origin, None when nothing came from it."""
     row = _ask(session, lake, _LAST_KEY, str(dataset), origin).fetchone()
     return row[0] if row else None
+
+
+def last_form(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId) -> Form | None:
+    """Return what the last committed delivery looked like, None before the first."""
+    row = _ask(session, lake, _LAST_FORM, str(dataset)).fetchone()
+    return form_of(row[0]) if row else None
 
 
 def loaded_files(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId, key: str) -> list[str]:

@@ -19,9 +19,10 @@ import pyarrow as pa
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
+from polyceph.core.model.drift import Form
 from polyceph.core.model.reading import READ, Reading
 from polyceph.core.ports import SnapshotRecord
-from polyceph.core.source_ports import ArrowStream, Delivery, LoadReport, Pushdown
+from polyceph.core.source_ports import ArrowStream, Delivery, LoadReport, Original, Pushdown
 from polyceph.errors import Invalid
 from polyceph.lake.attach import attach_lake
 from polyceph.lake.engine import open_engine, quote
@@ -29,6 +30,7 @@ from polyceph.lake.facts import (
     TableFacts,
     current_snapshot,
     last_cursor,
+    last_form,
     last_key,
     loaded_files,
     loaded_snapshot,
@@ -36,11 +38,13 @@ from polyceph.lake.facts import (
     table_facts,
     table_numbers,
 )
-from polyceph.lake.load import load_delivery
+from polyceph.lake.load import Admits, load_delivery
 from polyceph.lake.locks import TableLock, catalogue_session, table_locks
 from polyceph.lake.outbox import Outbox
+from polyceph.lake.quarantine import Quarantine
 from polyceph.lake.reads import parsed, tables_read
 from polyceph.lake.replace import replace_table
+from polyceph.lake.storage import keep_original
 from polyceph.lake.types import describe
 from polyceph.settings import LakeAddress
 
@@ -70,6 +74,8 @@ class DomainLake:
         self.others = tuple(others)
         self.outbox = Outbox(own)
         """Where this process says what it reads, before it hands out a row."""
+        self.quarantine = Quarantine(own)
+        """Where this process says what has to wait for its data owner."""
         self._extensions = extensions
         self._limits = limits or EngineLimits()
         self._engine: duckdb.DuckDBPyConnection | None = None
@@ -132,12 +138,14 @@ class DomainLake:
         with self.connection() as connection:
             return describe(connection, sql)
 
-    def load(self, delivery: Delivery, contract: Contract, commit: LakeCommit) -> LoadReport:
-        """Append a delivery to its raw table, exactly once; see `load_delivery` for what it raises."""
+    def load(self, delivery: Delivery, contract: Contract, commit: LakeCommit, admits: Admits | None = None) -> LoadReport:
+        """Append a delivery to its raw table, exactly once, if it is admitted; see `load_delivery` for what it raises."""
         self._refuse_foreign(contract.dataset)
         # A connector that pushes down attaches its source and leaves its secrets behind: that gets an engine of its own.
         with self._fresh() if isinstance(delivery.rows, Pushdown) else self._cursor() as cursor:
-            return load_delivery(cursor, self.own, delivery, contract=contract, commit=commit, temporary=self._limits.temporary)
+            return load_delivery(
+                cursor, self.own, delivery, contract=contract, commit=commit, temporary=self._limits.temporary, admits=admits
+            )
 
     def replace(self, dataset: DatasetId, rows: ArrowStream | str, commit: LakeCommit) -> TableFacts:
         """Put the rows of a SELECT or an Arrow stream in place of a table's content in one commit, or make the table; return its facts.
@@ -164,6 +172,16 @@ class DomainLake:
         """Return the key of the last committed delivery of an origin."""
         with catalogue_session(self.own) as session:
             return last_key(session, self.own, dataset, origin)
+
+    def last_form(self, dataset: DatasetId) -> Form | None:
+        """Return what the last delivery that was loaded looked like, None before the first."""
+        with catalogue_session(self.own) as session:
+            return last_form(session, self.own, dataset)
+
+    def keep(self, original: Original) -> str:
+        """Keep the bytes of an original under their hash and return its path below the data path."""
+        with self._cursor() as cursor:
+            return keep_original(cursor, self.own, original)
 
     def facts(self, dataset: DatasetId) -> TableFacts:
         """Return rows, bytes, files, last snapshot and columns of an own dataset, from the catalogue alone."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ import psycopg
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
-from polyceph.core.source_ports import NO_REJECTS, Delivery, LoadMode, LoadReport, Pushdown
+from polyceph.core.model.drift import Form, FormColumn
+from polyceph.core.source_ports import NO_REJECTS, Admission, Arrival, Delivery, LoadMode, LoadReport, Pushdown
 from polyceph.errors import Conflict, Invalid, Problem, Unavailable
 from polyceph.lake import rejects
 from polyceph.lake.changes import REMOVED, News, primary_key
@@ -33,7 +34,7 @@ from polyceph.lake.raw import table_changes
 from polyceph.lake.storage import StagedFile, file_sha256, is_remote, keep_original, place_file, staging_folder
 from polyceph.lake.stream import registered
 from polyceph.lake.transaction import reason, stamped
-from polyceph.lake.types import CHANGE, INTERNAL_COLUMNS, LOAD, ORIGIN, ROW, Cast, ColumnPlan, describe, plan_columns
+from polyceph.lake.types import CHANGE, INTERNAL_COLUMNS, LOAD, ORIGIN, ROW, Cast, ColumnPlan, describe, plan_columns, promised_columns
 from polyceph.settings import LakeAddress
 
 _REMOTE_FILE_BYTES = 128 * 1024 * 1024
@@ -42,6 +43,7 @@ _PARQUET = {"COMPRESSION": "zstd", "COMPRESSION_LEVEL": "1", "PARQUET_VERSION": 
 """As DuckLake itself writes (`provision.PARQUET`). The smaller dictionary takes a fifth of the processor time away and no byte is added."""
 _BESIDE = "COMPRESSION snappy"
 """For files that are gone after the load."""
+Admits = Callable[[Arrival], Admission]
 _COLUMN_OF_CONVERSION = re.compile(r"source column (\w+)")
 
 
@@ -66,11 +68,19 @@ class _Load:
 
 
 def load_delivery(
-    connection: duckdb.DuckDBPyConnection, lake: LakeAddress, delivery: Delivery, *, contract: Contract, commit: LakeCommit, temporary: Path
+    connection: duckdb.DuckDBPyConnection,
+    lake: LakeAddress,
+    delivery: Delivery,
+    *,
+    contract: Contract,
+    commit: LakeCommit,
+    temporary: Path,
+    admits: Admits | None = None,
 ) -> LoadReport:
     """Append a delivery to its raw table, exactly once; the same key again changes nothing and reports `is_new` False.
 
     `connection` has the lake attached under its domain's name; `temporary` is a folder for staging when the lake is a bucket.
+    `admits` is asked before the delivery is held against the contract, and again, with what its values tell, before it is committed.
 
     Raises:
         Invalid: the delivery contradicts its contract; every problem is listed and nothing was loaded.
@@ -86,10 +96,46 @@ def load_delivery(
             return load.report(is_new=False, rows=0, size=0, snapshot=snapshot)
         _refuse_overtaken(load, lock)
         with staging_folder(lake, temporary) as folder, _source(load) as select:
-            plans = _plan(load, select)
+            delivered = describe(connection, select)
+            form = delivery.form or _form(delivered)
+            if (said := _admission(load, form, admits)) is not Admission.LOAD:
+                return replace(load.report(is_new=False, rows=0, size=0, snapshot=0), admission=said)
+            plans = _plan(load, delivered)
             entry = _prepare_table(load, lock)
-            staged = _stage(load, select, plans, entry, folder)
-            return _commit(load, lock, entry, staged)
+            staged = _stage(load, select, (plans, delivered), entry, folder)
+            form = _with_values(load, form, staged)
+            if (said := _admission(load, form, admits)) is not Admission.LOAD:
+                return replace(load.report(is_new=False, rows=0, size=0, snapshot=0), admission=said)
+            return _commit(load, lock, entry, (staged, form))
+
+
+def _form(delivered: Mapping[str, str]) -> Form:
+    """Return the form of a delivery whose connector does not tell it: the columns that it delivers."""
+    columns = tuple(FormColumn(name, kind) for name, kind in delivered.items() if name not in INTERNAL_COLUMNS)
+    return Form(columns, is_exact=True)
+
+
+def _admission(load: _Load, form: Form, admits: Admits | None) -> Admission:
+    given = load.delivery
+    # What no original backs is another content in each run; its form is what can be told again.
+    content = given.key if given.originals or given.follows is not None else ""
+    return admits(Arrival(content, given.origin or given.key, form, given.originals)) if admits else Admission.LOAD
+
+
+def _with_values(load: _Load, form: Form, staged: list[StagedFile]) -> Form:
+    """Return the form with how many rows have a value in each column, from the footers of the staged files.
+
+    Of a load that compares only news are staged, which tell nothing about the whole.
+    """
+    if load.delivery.mode is not LoadMode.APPEND or any(column.filled is not None for column in form.columns):
+        return form
+    rows = sum(file.rows for file in staged)
+    empty = {c.name: sum(int(f.statistics.get(c.name, {}).get("null_count", 0)) for f in staged) for c in load.contract.columns}
+    named = {name: c.name for c in load.contract.columns for name in (c.name, c.source_name) if name}
+    columns = [
+        replace(one, filled=round(1 - empty[named[one.name]] / rows, 3)) if rows and one.name in named else one for one in form.columns
+    ]
+    return replace(form, columns=tuple(columns), rows=rows)
 
 
 def _refuse_overtaken(load: _Load, lock: TableLock) -> None:
@@ -109,12 +155,11 @@ def _source(load: _Load) -> Iterator[str]:
         yield select
 
 
-def _plan(load: _Load, select: str) -> tuple[list[ColumnPlan], dict[str, str]]:
-    delivered = describe(load.connection, select)
+def _plan(load: _Load, delivered: dict[str, str]) -> list[ColumnPlan]:
     plans, problems = plan_columns(load.contract, delivered)
     if problems:
         raise _refusal(load, problems)
-    return plans, delivered
+    return plans
 
 
 def _prepare_table(load: _Load, lock: TableLock) -> TableEntry:
@@ -192,6 +237,10 @@ def _internal_columns(load: _Load, delivered: Mapping[str, str]) -> list[str]:
 
 
 def _write(load: _Load, select: str, folder: Path, entry: TableEntry) -> list[StagedFile]:
+    promised = promised_columns(load.contract)
+    # Rows loaded before keep the values of a column that is promised no more; those of now have none.
+    gone = [f"CAST(NULL AS {kind}) AS {quote(name)}" for name, (_, kind, _) in entry.columns.items() if name not in promised]
+    select = f"SELECT *, {', '.join(gone)} FROM ({select})" if gone else select
     ids = ", ".join(f"{quote(name)}: {number}" for name, (number, _, _) in entry.columns.items())
     options = f"{', '.join(f'{kind} {value}' for kind, value in _PARQUET.items())}, FIELD_IDS {{{ids}}}"
     found = []
@@ -230,12 +279,13 @@ def _check(load: _Load, staged: list[StagedFile], folder: Path) -> None:
         raise _refusal(load, problems)
 
 
-def _commit(load: _Load, lock: TableLock, entry: TableEntry, staged: list[StagedFile]) -> LoadReport:
+def _commit(load: _Load, lock: TableLock, entry: TableEntry, made: tuple[list[StagedFile], Form]) -> LoadReport:
+    staged, form = made
     originals = [keep_original(load.connection, load.lake, original) for original in load.delivery.originals]
     placed = [place_file(load.connection, load.lake, file, entry.folder) for file in staged]
     rows, size = sum(file.rows for file in staged), sum(file.bytes for file in staged)
     dataset, given = load.contract.dataset, load.delivery
-    stamp = {"dataset": str(dataset), "key": given.key, "cursor": given.cursor, "origin": given.origin, "rows": rows}
+    stamp = {"dataset": str(dataset), "key": given.key, "cursor": given.cursor, "origin": given.origin, "rows": rows, "form": asdict(form)}
     record: list[object] = [
         str(dataset),
         given.key,

@@ -56,7 +56,8 @@ def maintain(lake: DomainLake, commit: LakeCommit, *, keep: Keep = Keep(), wait_
     """Merge small files, expire snapshots, remove files that no snapshot names and what killed loads left, then check every table.
 
     Files of raw are never merged or rewritten: each is named by the hash of its bytes and stays the proof of its load. An original goes
-    when no committed load names it and it is older than the grace time; in a bucket that is left to the bucket's own rules.
+    when neither a committed load nor the quarantine names it and it is older than the grace time; in a bucket that is left to the
+    bucket's own rules.
 
     Raises:
         Conflict: a table is being written longer than `wait_seconds`, or a table's rows differ from its catalogue afterwards.
@@ -72,7 +73,8 @@ def maintain(lake: DomainLake, commit: LakeCommit, *, keep: Keep = Keep(), wait_
             orphans = _remove(connection, lake, "ducklake_delete_orphaned_files", keep)
         except duckdb.Error as error:
             raise Unavailable(f"housekeeping of the lake of {lake.own.domain} stopped: {reason(error)}") from error
-        leftovers = _remove_leftovers(lake, keep, originals_of_loads(connection, lake.own.domain))
+        named = originals_of_loads(connection, lake.own.domain) | lake.quarantine.originals()
+        leftovers = _remove_leftovers(lake, keep, named)
         rows = sum(_checked_rows(connection, lake, table) for table in tables)
     return MaintenanceReport(lake.own.domain, tuple(tables), rows, expired, merged, removed, orphans, leftovers)
 
@@ -93,7 +95,7 @@ def _remove(connection: duckdb.DuckDBPyConnection, lake: DomainLake, function: s
 
 
 def _remove_leftovers(lake: DomainLake, keep: Keep, named: frozenset[str]) -> int:
-    """Remove what killed loads left on this machine: staging folders, half-written originals, originals that no load names."""
+    """Remove what killed loads left on this machine: staging folders, half-written originals, those that nothing names."""
     root = lake.temporary if is_remote(lake.own) else Path(lake.own.data_path)
     oldest = time.time() - keep.grace_hours * 3600
     originals = (root / ORIGINALS).glob("*/*")

@@ -20,6 +20,7 @@ from polyceph.lake.attach import attach_lake, create_postgres_secret, create_sto
 from polyceph.lake.engine import literal, open_engine, quote
 from polyceph.lake.locks import catalogue_session
 from polyceph.lake.outbox import make_outbox
+from polyceph.lake.quarantine import make_quarantine
 from polyceph.settings import LakeAddress, PostgresAddress
 
 ZONES = (Zone.RAW, Zone.BRONZE, Zone.SILVER, Zone.GOLD)
@@ -76,6 +77,7 @@ def provision_lake(admin: PostgresAddress, lake: LakeAddress, consumers: Mapping
         session.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"polyceph.provision/{lake.metadata_schema}"])
         _create_reader(session, lake)
         make_outbox(session, lake.catalogue.user)
+        make_quarantine(session, lake.catalogue.user)
     _prepare_folder(lake)
     with open_engine(extensions=extensions, memory_mb=256, threads=1) as engine:
         _initialise(engine, as_admin)

@@ -1,4 +1,7 @@
-"""The raw table of a contract: made on the first load, grown by new nullable columns, refused to change in any other way."""
+"""The raw table of a contract: made on the first load, then changed only where rows already loaded keep what they hold.
+
+New nullable columns; columns that become texts, which hold every value; columns promised no more, which stay for those rows.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ def table_changes(table: str, contract: Contract, entry: TableEntry | None) -> l
     """Return the statements that bring the raw table `table` (quoted, with its lake) in step with its contract; none when it is.
 
     Raises:
-        Invalid: the contract changed in a way that rows already loaded do not keep: a column gone, another type, a new or existing
-            column that became required.
+        Invalid: the contract changed in a way that rows already loaded do not keep: another type than text, a new or existing column
+            that became required.
     """
     required = {column.name for column in contract.columns if is_required(column)}
     promised = promised_columns(contract)
@@ -29,20 +32,17 @@ def table_changes(table: str, contract: Contract, entry: TableEntry | None) -> l
         raise Invalid(
             f"the contract of {contract.dataset} ({contract.version}) no longer fits the rows already loaded",
             problems=problems,
-            hint="only new optional columns can be added; for anything else declare a new dataset",
+            hint="columns can become texts, optional or gone, and new ones are optional; for anything else declare a new dataset",
         )
     added = [f"ALTER TABLE {table} ADD COLUMN {quote(name)} {kind}" for name, kind in promised.items() if name not in entry.columns]
     loosened = [name for name, (_, _, nullable) in entry.columns.items() if not nullable and name not in required]
-    return added + [f"ALTER TABLE {table} ALTER COLUMN {quote(name)} DROP NOT NULL" for name in loosened]
+    turned = [one for name, kind in promised.items() if name in entry.columns for one in _as_text(table, name, kind, entry)]
+    return turned + added + [f"ALTER TABLE {table} ALTER COLUMN {quote(name)} DROP NOT NULL" for name in loosened]
 
 
 def _differences(contract: Contract, entry: TableEntry, required: set[str]) -> list[Problem]:
     promised = promised_columns(contract)
-    problems = [
-        Problem("the column is loaded and no longer promised", file=contract.place.file, place=f"column {name}")
-        for name in entry.columns
-        if name not in promised
-    ]
+    problems = []
     for name, kind in promised.items():
         if name in INTERNAL_COLUMNS:
             continue
@@ -56,9 +56,28 @@ def _difference(promised: str, loaded: tuple[int, str, bool] | None, *, is_requi
     if loaded is None:
         return "the column is new and required; rows already loaded lack it" if is_required else ""
     _, kind, nullable = loaded
-    if not _same(kind, promised):
+    if not _same(kind, promised) and not _becomes_text(kind, promised):
         return f"the column is loaded as {kind} and now promised as {promised}"
     return "the column is now required; rows already loaded may lack it" if is_required and nullable else ""
+
+
+def _becomes_text(loaded: str, promised: str) -> bool:
+    """Tell whether a column becomes a text: a number, date or yes and no keeps all it says there."""
+    return promised == "VARCHAR" and loaded != promised and not loaded.endswith("]") and not loaded.startswith(("STRUCT", "MAP", "BLOB"))
+
+
+def _as_text(table: str, name: str, promised: str, entry: TableEntry) -> list[str]:
+    _, kind, nullable = entry.columns[name]
+    if not _becomes_text(kind, promised) or _same(kind, promised):
+        return []
+    old, new = quote(f"{name} as {kind}"), quote(name)
+    turned = [
+        f"ALTER TABLE {table} RENAME COLUMN {new} TO {old}",
+        f"ALTER TABLE {table} ADD COLUMN {new} VARCHAR",
+        f"UPDATE {table} SET {new} = CAST({old} AS VARCHAR)",  # noqa: S608  quoted
+        f"ALTER TABLE {table} DROP COLUMN {old}",
+    ]
+    return turned if nullable else [*turned, f"ALTER TABLE {table} ALTER COLUMN {new} SET NOT NULL"]
 
 
 def _same(loaded: str, promised: str) -> bool:

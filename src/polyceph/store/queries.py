@@ -10,11 +10,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Engine, Select, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
+from polyceph.core.model.drift import Drift, State
 from polyceph.core.model.event import EventFilter, JournalEntry
 from polyceph.core.ports import AppliedDeclaration, RecordedDataset, RunRecord
 from polyceph.store import rows
 from polyceph.store.connection import translated
-from polyceph.store.tables import dataset, declaration, event, journal_leaf, run_request, snapshot
+from polyceph.store.tables import dataset, declaration, drift, event, journal_leaf, run_request, snapshot
 
 _DECLARATIONS = 20
 """Declarations fetched at once: one of a large federation is some megabytes."""
@@ -93,6 +94,18 @@ class PostgresQueries:
         with self._reading("a run") as connection:
             row = connection.execute(select(run_request).where(condition)).first()
         return rows.run_record(row) if row else None
+
+    def drifts(self, state: State | None = None) -> tuple[Drift, ...]:
+        """Return drifts, of one state or of all, in the order of their numbers."""
+        found = select(drift).order_by(drift.c.number)
+        with self._reading("drifts") as connection:
+            return tuple(map(rows.drift, connection.execute(found if state is None else found.where(drift.c.state == state.value))))
+
+    def drift(self, number: int) -> Drift | None:
+        """Return one drift, None when there is none of this number."""
+        with self._reading(f"drift {number}") as connection:
+            row = connection.execute(select(drift).where(drift.c.number == number)).first()
+        return rows.drift(row) if row else None
 
     @contextmanager
     def _reading(self, what: str) -> Iterator[Connection]:

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Dataset, Domain
+from polyceph.core.model.drift import Drift, State, from_body
 from polyceph.core.model.event import Actor, ActorKind, Event, JournalEntry
 from polyceph.core.ports import AppliedDeclaration, RecordedDataset, RunOutcome, RunRecord, RunRequest, SnapshotRecord
 from polyceph.errors import Invalid
@@ -149,6 +150,12 @@ def run_record(row: Row[Any]) -> RunRecord:
     if row.ended_at is not None:
         outcome = RunOutcome(row.run or "", row.domain, row.status, row.seconds, row.checks_passed, row.checks_failed, row.error)
     return RunRecord(request, row.requested_at, row.run, outcome)
+
+
+def drift(row: Row[Any]) -> Drift:
+    """Return the drift of a row of table `drift`."""
+    sighting = from_body(json.dumps(row.body))
+    return Drift(row.number, sighting, State(row.state), row.found_at, tuple(row.covers), row.decided_at, row.decided_by)
 
 
 def snapshot_values(snapshot: SnapshotRecord) -> Values:

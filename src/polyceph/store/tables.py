@@ -230,3 +230,23 @@ reading_seen = Table(
     # The time as well: an outbox that was restored from a backup gives its numbers a second time.
     PrimaryKeyConstraint("id", "at"),
 )
+
+drift = Table(
+    "drift",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("domain", Text, ForeignKey(domain.c.name), nullable=False),
+    _text("dataset"),
+    _text("digest"),
+    _json("body"),
+    _time("found_at"),
+    Column("state", Text, nullable=False, server_default=text("'waiting'::text")),
+    Column("covers", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    _time("decided_at", nullable=True),
+    _text("decided_by", nullable=True),
+    CheckConstraint("state IN ('waiting', 'accepted', 'mapped', 'refused')", name="drift_state_is_known"),
+    CheckConstraint(
+        "(state = 'waiting') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL)", name="drift_is_decided_by_somebody"
+    ),
+    Index("drift_waits_once", "dataset", "digest", unique=True, postgresql_where=text("(state = 'waiting'::text)")),
+)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, Engine, Result, RootTransaction, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from polyceph.core.model.drift import Sighting, State, as_body
 from polyceph.core.model.event import Event
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.journal import Archive, JournalKey
@@ -22,7 +24,7 @@ from polyceph.store.connection import translated
 from polyceph.store.declared import make_known
 from polyceph.store.queries import last_digest_statement
 from polyceph.store.recording import record_alone, record_in
-from polyceph.store.tables import declaration, reading_seen, run_request, snapshot
+from polyceph.store.tables import declaration, drift, reading_seen, run_request, snapshot
 
 _APPLY_LOCK = 7_030_003
 """Number of the advisory lock under which one process applies declarations."""
@@ -192,6 +194,33 @@ class PostgresUnitOfWork:
             new = {(row.id, row.at) for row in kept}
         self._noted("reading_seen", bool(new))
         return tuple(one for one in given if (one.id, one.at) in new)
+
+    def find_drift(self, sighting: Sighting, at: datetime) -> int | None:
+        """Keep a drift that waits for its owner and return its number; None when the same change of the dataset waits already.
+
+        Raises:
+            NotFound: its domain was never declared.
+        """
+        values = {"domain": sighting.dataset.domain, "dataset": str(sighting.dataset), "digest": sighting.digest}
+        body = rows.plain_json("a drift", as_body(sighting))
+        statement = insert(drift).values(**values, body=body, found_at=at).on_conflict_do_nothing().returning(drift.c.number)
+        with translated(f"recording a drift of {sighting.dataset}"):
+            number = self._open().execute(statement).scalar()
+        self._noted("drift", number is not None)
+        return number
+
+    def decide_drift(self, number: int, state: State, *, by: str, covers: Iterable[int]) -> None:
+        """Keep what was decided about a drift, and about which deliveries of the outbox.
+
+        Raises:
+            Conflict: somebody has decided already, or there is no such drift.
+        """
+        values = {"state": state.value, "covers": list(covers), "decided_by": by, "decided_at": func.clock_timestamp()}
+        statement = update(drift).where(drift.c.number == number, drift.c.state == State.WAITING.value).values(values)
+        with translated(f"deciding about drift {number}"):
+            done = self._open().execute(statement.returning(drift.c.number)).first()
+        if not self._noted("drift", done is not None):
+            raise Conflict(f"drift {number} does not wait for a decision", hint=f"polyceph drift show {number}")
 
     def open_journal(self, origin: str, key: str) -> bool:
         """Give the journal its origin and first verifier key; return False when it has them."""

@@ -33,7 +33,7 @@ def case_of(seed: int) -> tuple[Case, str]:
         mutation = chance.choice(EVERYWHERE + IN_TEXTS * 2 if original.is_text else EVERYWHERE)
         try:
             data = mutation(chance, data) if data else data
-        except UnicodeDecodeError:  # a second mutation of what is no text any more
+        except ValueError:  # a second mutation of what is no text any more, or hardly anything
             continue
         done.append(mutation.__name__)
     return Case(original.name, data, original.options, chance.random() < 0.5), f"{original.name}: {', '.join(done)}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from polyceph.core.source_ports import LoadReport
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.provision import provision_lake
-from polyceph.sdk import Column, Connector, Contract, DatasetId, Demand, Zone
+from polyceph.sdk import Column, Connector, Contract, DatasetId, Demand, LoadMode, Zone
 from polyceph.settings import LakeAddress, ObjectStorage, PostgresAddress
 
 
@@ -37,7 +37,8 @@ class Home:
         place = Place("domains/meuse/contracts/x.odcs.yaml")
         return Contract(dataset, dataset.name, "1.0.0", "active", "a", "b", Classification.INTERNAL, columns, place, "0" * 64)
 
-    def load(self, connector: Connector, contract: Contract, options: dict[str, object]) -> list[LoadReport]:
+    def load(self, connector: Connector, contract: Contract, options: dict[str, object], *, mode: str = "") -> list[LoadReport]:
+        """Load what is new; `mode` is what an entry of `Ingest` says of `load`."""
         dataset = contract.dataset
         with tempfile.TemporaryDirectory(dir=self.folder) as workspace:
             demand = Demand(
@@ -52,7 +53,11 @@ class Home:
                 run=secrets.token_hex(4),
             )
             commit = LakeCommit("anne.dupont", "Load", "run-1", "c0ffee", {})
-            return [self.lake.load(delivery, contract, commit) for delivery in connector.deliveries(demand)]
+            reports = []
+            for delivery in connector.deliveries(demand):
+                given = replace(delivery, mode=LoadMode(mode) if mode else delivery.mode)
+                reports.append(self.lake.load(given, contract, commit))
+            return reports
 
     def rows(self, contract: Contract) -> list[dict[str, Any]]:
         """Return the current rows: the last of each primary key that is not removed; all rows where there is no key."""

@@ -38,7 +38,7 @@ from polyceph.connectors.files_places import refused
 from polyceph.core.model.classification import Classification
 from polyceph.core.model.place import Place
 from polyceph.errors import Denied, Invalid, Misconfigured, NotFound, PolycephError, Unavailable
-from polyceph.sdk import Column, Contract, DatasetId, Delivery, Demand, Zone
+from polyceph.sdk import Column, Contract, DatasetId, Delivery, Demand, LoadMode, Zone
 
 DATASET = DatasetId("education", Zone.RAW, "pupils")
 COLUMNS = (Column("code", "string"), Column("pupils", "integer"))
@@ -229,6 +229,18 @@ def test_folders_for_moved_files_stay_below_the_root(tmp_path: Path, store: Path
         assert "no folder below" in str(
             refusal(lambda folder=folder: Loads(tmp_path, {"folder": "store"}).run({"path": "a.csv", "archive": folder}))
         )
+
+
+def test_a_whole_that_comes_back_under_another_name_counts_again_once(tmp_path: Path, store: Path) -> None:
+    put(store, "1.csv", age_s=300)
+    put(store, "2.csv", CSV + "x;1\n", age_s=200)
+    put(store, "3.csv", age_s=100)
+    loads = Loads(tmp_path, {"folder": "store"})
+    found = loads.run({"path": "*.csv", "whole": True})
+    assert [d.origin for d in found] == ["1.csv", "2.csv", "3.csv"]
+    assert {d.mode for d in found} == {LoadMode.DIFF}
+    assert loads.run({"path": "*.csv", "whole": True}) == []
+    assert [d.origin for d in Loads(tmp_path, {"folder": "store"}).run({"path": "*.csv"})] == ["1.csv", "2.csv"]
 
 
 def test_a_share_that_is_gone_says_so(tmp_path: Path, store: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
-from polyceph.core.source_ports import Delivery, Note, Original, Pushdown
+from polyceph.core.source_ports import Delivery, LoadMode, Note, Original, Pushdown
 from polyceph.errors import Conflict, Invalid
 from polyceph.lake.lake import DomainLake
 
@@ -160,11 +160,33 @@ def test_a_new_optional_column_grows_the_table(lake: DomainLake, contract: Build
     assert [(row["id"], row["level"]) for row in held(lake, grown)] == [(1, None), (2, 6)]
 
 
+@pytest.mark.parametrize("mode", [LoadMode.APPEND, LoadMode.DIFF])
+def test_a_column_that_is_promised_no_more_stays_for_the_rows_that_have_it(
+    lake: DomainLake, contract: Build, commit: LakeCommit, mode: LoadMode
+) -> None:
+    promise = contract(Column("id", "integer", required=True, primary_key=True), Column("name", "string", required=True))
+    lake.load(Delivery("k1", rows(id=[1], name=["a"]), mode=mode), promise, commit)
+    smaller = contract(promise.columns[0], name=promise.dataset.name, version="2.0.0")
+    lake.load(Delivery("k2", rows(id=[1, 2]), mode=mode), smaller, commit)
+    names = [row["name"] or "" for row in held(lake, smaller)]
+    assert sorted(names) == (["", "", "a"] if mode is LoadMode.APPEND else ["", "a"])
+
+
+def test_a_column_that_becomes_a_text_keeps_every_value(lake: DomainLake, contract: Build, commit: LakeCommit) -> None:
+    promise = contract(Column("id", "integer", required=True), Column("amount", "number", "decimal(10,2)"), Column("on", "date"))
+    given = {"amount": pa.array([Decimal("2.50"), None]), "on": pa.array([date(2026, 1, 31), None])}
+    lake.load(Delivery("k1", pa.table({"id": [1, 2], **given})), promise, commit)
+    columns = (Column("id", "string", required=True), Column("amount", "string"), Column("on", "string"))
+    texts = contract(*columns, name=promise.dataset.name, version="2.0.0")
+    lake.load(Delivery("k2", rows(id=["x"], amount=["two"], on=["soon"])), texts, commit)
+    found = sorted((row["id"], row["amount"], row["on"]) for row in held(lake, texts))
+    assert found == [("1", "2.50", "2026-01-31"), ("2", None, None), ("x", "two", "soon")]
+
+
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ((Column("id", "string", required=True), Column("name", "string")), "the column is loaded as BIGINT and now promised as VARCHAR"),
-        ((Column("id", "integer", required=True),), "the column is loaded and no longer promised"),
+        ((Column("id", "integer", required=True), Column("name", "integer")), "the column is loaded as VARCHAR and now promised as BIGINT"),
         ((Column("id", "integer", required=True), Column("name", "string", required=True)), "the column is now required"),
         (
             (Column("id", "integer", required=True), Column("name", "string"), Column("x", "date", required=True)),

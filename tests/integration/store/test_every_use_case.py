@@ -24,17 +24,20 @@ from journals import ANNE, opened
 
 from polyceph.bootstrap.journal import PlatformJournal, Signer
 from polyceph.core import usecases
+from polyceph.core.model.contract import Column
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.dossier import Period
-from polyceph.core.model.event import EventFilter
+from polyceph.core.model.drift import Difference, Drift, Form, FormColumn, Kind, SaidSighting, Sighting, State
+from polyceph.core.model.drift import as_body as drift_body
+from polyceph.core.model.event import Actor, ActorKind, EventFilter
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.journal import Archive, Verification
 from polyceph.core.model.reading import READ, REFUSED, SERVED, Reading, SaidReading, as_body
 from polyceph.core.ports import RunOutcome, RunRequest, SeenRun, SnapshotRecord
-from polyceph.core.usecases import evidence, journal, platform_life, pseudonyms, refusals, runs
+from polyceph.core.usecases import drift, evidence, journal, platform_life, pseudonyms, refusals, runs
 from polyceph.core.usecases import federation as declared
 from polyceph.core.usecases.dossier import DossierFacts, select
-from polyceph.errors import Conflict, Invalid, NotFound, PolycephError, Problem
+from polyceph.errors import Conflict, Denied, Invalid, NotFound, PolycephError, Problem
 from polyceph.journal.keys import make_key
 from polyceph.settings import PostgresAddress
 from polyceph.store.connection import engine
@@ -42,6 +45,7 @@ from polyceph.store.queries import PostgresQueries
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 NOW = datetime.now(UTC)
+OWNER, STRANGER = Actor(ActorKind.PERSON, "root", "anne.dupont"), Actor(ActorKind.PERSON, "root")
 KEY = b"k" * 32
 
 
@@ -83,6 +87,24 @@ BODIES = [json.dumps(as_body(Reading(action, SCHOOLS, "dagster"))) for action in
 SAID = [SaidReading(number, "domain_culture", NOW, body) for number, body in enumerate([*BODIES, '"nonsense"'])]
 WRONG = Problem("owner is missing", file="domains/culture/domain.yaml", line=3, column=1, rule="owner")
 INSTALLED = platform_life.Installation("demo", "1.0", "0002", {"POLYCEPH_ENVIRONMENT": "dev"})
+
+
+RENAMED = Difference(Kind.RENAMED, "town", "Town", "Commune", stops=True)
+SEEN = Sighting(ASKED.datasets[0], "s", "a.csv", "k1", "1.0.0", (RENAMED,), Form((FormColumn("Commune"),)), run="r1")
+SIGHTED = SaidSighting(7, "domain_education", NOW, json.dumps(drift_body(SEEN)))
+TASK = Drift(1, SEEN, State.WAITING, NOW)
+"""The drift that the world has found."""
+
+
+def question(world: World, number: int = 1) -> drift.Question:
+    columns = (Column("town", "string", source_name="Town"),)
+    education = world.make("education.raw.schools").domains["education"]
+    contract = replace(next(one.contract for one in education.datasets.values() if one.contract), columns=columns)
+    return drift.Question(replace(TASK, number=number), replace(education, contracts={contract.dataset: contract}), (7,))
+
+
+def unwritten(*_: object) -> None:
+    raise Invalid("the declarations would be wrong")
 
 
 def apply(world: World, *datasets: str, **changes: Any) -> object:
@@ -137,6 +159,35 @@ class Launcher:
 
 ADDED = ("federation.applied", "dataset.added", "dataset.removed")
 CASES: dict[str, list[Case]] = {
+    "drift.record_sightings": [
+        Case(
+            lambda w: drift.record_sightings(w.work, w.queries, [replace(SIGHTED, body=SIGHTED.body.replace("Commune", "Ville"))]),
+            ("drift.found",),
+        ),
+        Case(lambda w: [drift.record_sightings(w.work, w.queries, [SIGHTED]) for _ in range(2)], ()),
+        Case(
+            lambda w: drift.record_sightings(w.work, w.queries, [replace(SIGHTED, body=SIGHTED.body.replace("Commune", "85073003328"))]),
+            ("drift.found",),
+        ),
+        Case(
+            lambda w: drift.record_sightings(w.work, w.queries, [replace(SIGHTED, role="domain_culture"), replace(SIGHTED, body="[]")]), ()
+        ),
+    ],
+    "drift.accept": [
+        Case(lambda w: drift.accept(w.work, question(w), lambda *_: None, actor=OWNER), ("drift.accepted",)),
+        Case(lambda w: drift.accept(w.work, question(w), lambda *_: None, actor=STRANGER), ("drift.refused",), Denied),
+        Case(lambda w: drift.accept(w.work, question(w), unwritten, actor=OWNER), (), Invalid),
+        Case(lambda w: drift.accept(w.work, question(w, 99), lambda *_: None, actor=OWNER), (), Conflict),
+    ],
+    "drift.map_names": [
+        Case(lambda w: drift.map_names(w.work, question(w), {}, lambda *_: None, actor=OWNER), ("drift.mapped",)),
+        Case(lambda w: drift.map_names(w.work, question(w), {"nobody": "x"}, lambda *_: None, actor=OWNER), (), Invalid),
+        Case(lambda w: drift.map_names(w.work, question(w), {}, lambda *_: None, actor=STRANGER), ("drift.refused",), Denied),
+    ],
+    "drift.refuse": [
+        Case(lambda w: drift.refuse(w.work, question(w), actor=OWNER), ("drift.refused",)),
+        Case(lambda w: drift.refuse(w.work, question(w), actor=STRANGER), ("drift.refused",), Denied),
+    ],
     "evidence.record_snapshots": [
         Case(lambda w: evidence.record_snapshots(w.work, [SNAPSHOT]), ("snapshot.committed",)),
         Case(lambda w: evidence.record_snapshots(w.work, []), ()),
@@ -248,6 +299,7 @@ def world(store: Engine, store_owner: PostgresAddress, tmp_path: Path, make_fede
     runs.request_run(made.work, ASKED)
     platform_life.start(made.work, made.queries, INSTALLED, actor=ANNE)
     pseudonyms.pseudonym_of(made.work, "known", secret=KEY, fresh_key=KEY, actor=ANNE, purpose="a request")
+    drift.record_sightings(made.work, made.queries, [SIGHTED])
     made.journal.seal(at_once=True)
     yield made
     owner.dispose()
@@ -301,6 +353,17 @@ def test_a_use_case_that_crashes_leaves_nothing(world: World, name: str) -> None
 
 
 def state(world: World) -> dict[str, int]:
-    tables = ("declaration", "domain", "dataset", "run_request", "snapshot", "reading_seen", "journal_key", "journal_archive", "pseudonym")
+    tables = (
+        "declaration",
+        "domain",
+        "dataset",
+        "run_request",
+        "snapshot",
+        "reading_seen",
+        "journal_key",
+        "journal_archive",
+        "pseudonym",
+        "drift",
+    )
     with world.store.begin() as connection:
         return {table: connection.exec_driver_sql(f"SELECT count(*) FROM polyceph.{table}").scalar_one() for table in tables}

@@ -58,14 +58,12 @@ def test_a_table_may_have_quoted_parts() -> None:
     assert PostgresDataset(table="public.schools").table_parts() == ("public", "schools")
 
 
-def test_the_digest_follows_everything_that_changes_rows_and_nothing_else() -> None:
-    columns = (Column("a", "string"),)
-    plain = reading_digest(FilesDataset(path="a.csv"), columns)
-    assert plain == reading_digest(
-        FilesDataset(path="b.csv", may_be_absent=True, problems_shown=3), (Column("a", "string", required=True),)
-    )
-    assert plain != reading_digest(FilesDataset(path="a.csv", decimal=","), columns)
-    assert plain != reading_digest(FilesDataset(path="a.csv"), (Column("a", "integer"),))
+def test_the_digest_follows_what_changes_rows_and_nothing_that_a_decision_about_drift_changes() -> None:
+    plain = reading_digest(FilesDataset(path="a.csv"))
+    same = {"may_be_absent": True, "problems_shown": 3, "sheet": "New", "ignore_columns": ("x",), "date_format": "%d/%m/%Y", "decimal": ","}
+    assert plain == reading_digest(FilesDataset(path="b.csv", **same))
+    assert plain != reading_digest(FilesDataset(path="a.csv", skip_footer=1))
+    assert plain != reading_digest(FilesDataset(path="a.csv", thousands="."))
 
 
 def test_headers_match_exactly_first_and_loosely_then() -> None:

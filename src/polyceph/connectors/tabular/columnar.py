@@ -38,6 +38,7 @@ def read_columnar(
     """
     file = opened(path, kind, findings)
     names = file.schema.names
+    findings.form.types = {one.name: "text" if _is_text(one.type) else str(one.type) for one in file.schema}
     header = Header((1, 1), list(names), match_header(names, columns, dataset))
     check_header(header, columns, {}, findings)
     keys = [names[header.match.positions[i]] for i in range(len(columns)) if i in header.match.positions]
@@ -99,7 +100,7 @@ def _portions(batches: Iterator[pa.RecordBatch], keys: list[str], columns: tuple
             values = batch.column(key)
             if pa.types.is_dictionary(values.type):
                 values = values.dictionary_decode()
-            is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type)
+            is_text = _is_text(values.type)
             texts.append(values.cast(pa.string()) if is_text else pa.nulls(len(batch), pa.string()))
             natives.append(None if is_text else _cast(values, column, key, findings))
         yield Portion(rows, texts, natives)
@@ -118,6 +119,10 @@ def _cast(values: pa.Array, column: Column, key: str, findings: Findings) -> pa.
         raise Invalid(
             f"{findings.file}: column {key} is {values.type} and cannot become {column.logical_type} without loss{why}"
         ) from error
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_scalar(kind: pa.DataType) -> bool:

@@ -46,6 +46,7 @@ def read_delimited(path: Path, columns: tuple[Column, ...], dataset: FilesDatase
     """
     encoding = find_encoding(path, dataset.encoding, findings)
     dialect, header = find_dialect(path, encoding, columns, dataset=dataset, findings=findings)
+    findings.form.encoding, findings.form.delimiter = encoding, dialect.delimiter
     _report_header(header, dataset, findings)
     scan = _scan(path, dialect, header, dataset, findings)
     header = _without_empty_tail(header, scan, findings)

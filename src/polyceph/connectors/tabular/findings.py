@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from polyceph.connectors.tabular.form import FormSeen
 from polyceph.sdk import Invalid, Note, Problem, Tolerance
 
 SHOWN = 20
@@ -40,6 +41,10 @@ class Findings:
     cells: set[tuple[int, str]] = field(default_factory=set)
     """(row, column) of the cells that are rejected, so that they are not called empty too."""
     shown: int = SHOWN
+    form: FormSeen = field(default_factory=FormSeen)
+    """What the file looked like, as far as it was read."""
+    is_sample: bool = False
+    """Whether the file is looked into without a contract: its columns are asked for, and its reference system is told, not checked."""
 
     def note(self, subject: str, text: str, value: str | None = None) -> None:
         """Report something that was found out and acted on."""

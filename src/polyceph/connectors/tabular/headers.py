@@ -23,6 +23,14 @@ JOINT = " / "
 Row = tuple[int, list[str]]
 
 
+class SurveyedError(Exception):
+    """Ends the reading of a file of which only the names of its columns are asked for."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__("surveyed")
+        self.names = [name for name in names if name]
+
+
 @dataclass(frozen=True)
 class Match:
     """How a header fits: contract column index → position, what is missing, surplus cells, and which matches needed folding."""
@@ -163,10 +171,16 @@ def _fits(text: str, column: Column) -> bool:
 
 def check_header(header: Header, columns: tuple[Column, ...], where: dict[str, Any], findings: Findings) -> None:
     """Put every missing, surplus and doubled column into the findings, and report what was matched loosely."""
+    if findings.is_sample:
+        if not columns:
+            raise SurveyedError(header.cells)
+        return  # the names come from this very file
     if header.rows is not None and not header.match.positions and is_any_closed(columns):
         # A declared header in which no column is found may be a row of data.
         findings.wrong(f"none of the promised columns ({_promised(columns)}) is in the header", where, hint="declare the right header row")
         return
+    cells = header.cells if header.rows else _names_in_order(header, columns)
+    findings.form.header(cells, header.match.positions, header.match.surplus)
     known = [cell for cell in header.cells if cell]
     for index, column in enumerate(columns):
         if index in header.match.positions:
@@ -192,6 +206,12 @@ def check_header(header: Header, columns: tuple[Column, ...], where: dict[str, A
     if header.match.folded:
         pairs = [f"{columns[i].name}: {header.cells[header.match.positions[i]]}" for i in header.match.folded]
         findings.note("header", "columns were found under headers that differ in case, accents or spaces", "; ".join(pairs))
+
+
+def _names_in_order(header: Header, columns: tuple[Column, ...]) -> list[str]:
+    """Return the contract's names for the cells of a table without a header."""
+    names = {at: columns[index].source_name or columns[index].name for index, at in header.match.positions.items()}
+    return [names.get(at, "") for at in range(len(header.cells))]
 
 
 def refuse_without_header(rows: Sequence[Row], columns: tuple[Column, ...]) -> Invalid:

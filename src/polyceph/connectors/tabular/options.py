@@ -11,16 +11,17 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from polyceph.connectors.tabular.findings import SHOWN
-from polyceph.sdk import Column, Options
+from polyceph.sdk import Options
 
 Format = Literal["csv", "tsv", "fixed", "json", "ndjson", "xml", "geojson", "geopackage", "parquet", "arrow", "xlsx", "xls", "ods"]
 WORKBOOKS = ("xlsx", "xls", "ods")
+_SAME_ROWS = {"sheet", "ignore_columns", "date_format", "decimal"}
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9]\d{0,6})(?::\$?([A-Z]{1,3})\$?([1-9]\d{0,6}))?")
 
 
 _LATER: Mapping[str, object] = {"columns": (), "rows": None, "namespaces": {}, "geometry": "wkt", "crs": "EPSG:4326", "layer": None}
 """Options that came later, and what they are when left out: they then leave the digest of files that are loaded as it was."""
-_NO_READING = {"path", "may_be_absent", "problems_shown", "stable_s", "archive", "quarantine"}
+_NO_READING = {"path", "may_be_absent", "problems_shown", "whole", "stable_s", "archive", "quarantine"}
 """Options that decide nothing about the rows of a file."""
 _CRS = re.compile(r"[A-Za-z]+:\w+")
 
@@ -78,6 +79,11 @@ class FilesDataset(Options):
         default=(), description='columns of the file that are left out on purpose; "" stands for those without a header'
     )
 
+    whole: bool = Field(
+        default=False,
+        description="each file is the whole as it was then: only differences to the one before are kept, and a file counts even"
+        " when its content was loaded under another name",
+    )
     stable_s: int = Field(default=0, ge=0, description="leave a file that was written within so many seconds for the next load")
     archive: str | None = Field(default=None, min_length=1, description="folder of the source into which a loaded file is moved")
     quarantine: str | None = Field(
@@ -133,12 +139,14 @@ def _check_zone(name: str) -> None:
         raise ValueError(f"timezone {name!r} is unknown; write e.g. Europe/Brussels") from error
 
 
-def reading_digest(dataset: FilesDataset, columns: tuple[Column, ...]) -> str:
-    """Return the SHA-256 over everything that decides how bytes become rows: the columns, and the options that change rows."""
-    promised = [(c.name, c.logical_type, c.physical_type, c.source_name) for c in columns]
+def reading_digest(dataset: FilesDataset) -> str:
+    """Return the SHA-256 over the options that decide how bytes become rows.
+
+    Names and formats of columns are not among them, nor is the contract: a new version of it, or a sheet's new name, must not load
+    what is loaded already once more.
+    """
     left_out = {name for name, value in _LATER.items() if getattr(dataset, name) == value}
-    text = dataset.model_dump_json(exclude=_NO_READING | left_out) + repr(promised)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(dataset.model_dump_json(exclude=_NO_READING | _SAME_ROWS | left_out).encode()).hexdigest()
 
 
 def cell_range(text: str) -> tuple[tuple[int, int], tuple[int, int] | None]:

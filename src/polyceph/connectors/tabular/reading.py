@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from polyceph.connectors.tabular.options import FilesDataset, Format
 from polyceph.connectors.tabular.shapes import is_any_closed
-from polyceph.sdk import NO_REJECTS, Column, Invalid, Note, NotFound, Problem, Tolerance, Unavailable
+from polyceph.sdk import NO_REJECTS, Column, Form, Invalid, Note, NotFound, Problem, Sample, SourceColumn, Tolerance, Unavailable, form_of
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TZ")
 """All that the process gets of the environment; secrets are not among it."""
@@ -56,6 +56,23 @@ class Reading:
     notes: tuple[Note, ...]
     rejects: StoredRows | None = None
     """The values that did not fit, when the load tolerates them."""
+    form: Form | None = None
+    """What the file looked like."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A file that was read, or why it cannot be; either way what it looked like, as far as that can be told."""
+
+    form: Form | None
+    reading: Reading | None = None
+    refusal: Invalid | NotFound | None = None
+
+    def read(self) -> Reading:
+        """Return what came out; raise the refusal when nothing did."""
+        if self.reading is None:
+            raise self.refusal or Invalid("the file was not read")
+        return self.reading
 
 
 @dataclass(frozen=True)
@@ -77,12 +94,21 @@ def read_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDa
         NotFound: a sheet or a zip member does not exist.
         Unavailable: the process could not be started.
     """
+    return try_file(file, columns, dataset=dataset, folder=folder, limits=limits).read()
+
+
+def try_file(file: SourceFile, columns: tuple[Column, ...], *, dataset: FilesDataset, folder: Path, limits: Limits) -> Tried:
+    """Read a file into `folder` and return what came out, or why it is refused, with its form; raises what is not the file's fault."""
     job = folder / "job.json"
     job.write_text(json.dumps(job_of(file, columns, dataset) | asdict(limits)), encoding="utf-8")
-    report = _reported(job, file.name, limits, may_quote=not is_any_closed(columns))
+    report = _run_report(job, file.name, limits, may_quote=not is_any_closed(columns))
+    form = form_of(report["form"]) if "form" in report else None
+    if "error" in report:
+        return Tried(form, refusal=_raised(report))
     rejects = folder / "rejects.arrow"
     kept = StoredRows(rejects) if rejects.exists() else None
-    return Reading(StoredRows(folder / "rows.arrow"), report["rows"], tuple(Note(**note) for note in report["notes"]), kept)
+    notes = tuple(Note(**note) for note in report["notes"])
+    return Tried(form, Reading(StoredRows(folder / "rows.arrow"), report["rows"], notes, kept, form))
 
 
 def packed_members(file: SourceFile, pattern: str, *, folder: Path, limits: Limits) -> dict[str, str]:
@@ -94,11 +120,37 @@ def packed_members(file: SourceFile, pattern: str, *, folder: Path, limits: Limi
     return found
 
 
+def file_parts(file: SourceFile, dataset: FilesDataset, *, folder: Path, limits: Limits) -> list[str]:
+    """Return the sheets of a workbook or the layers of a GeoPackage; raises like `read_file`."""
+    found: list[str] = _asked("parts", file, dataset, 0, folder=folder, limits=limits)["parts"]
+    return found
+
+
+def sample_of(file: SourceFile, dataset: FilesDataset, rows: int, *, folder: Path, limits: Limits) -> Sample:
+    """Return the first rows of a file and its columns, without a contract; raises like `read_file`."""
+    report = _asked("sample", file, dataset, rows, folder=folder, limits=limits)
+    columns = tuple(SourceColumn(**column) for column in report["columns"])
+    return Sample(columns, StoredRows(folder / "rows.arrow"), tuple(Note(**note) for note in report["notes"]))
+
+
+def _asked(task: str, file: SourceFile, dataset: FilesDataset, rows: int, *, folder: Path, limits: Limits) -> dict[str, Any]:
+    job = folder / "job.json"
+    asked = job_of(file, (), dataset) | {"task": task, "rows": rows} | asdict(limits)
+    job.write_text(json.dumps(asked), encoding="utf-8")
+    return _reported(job, file.name, limits, may_quote=False)
+
+
 def _reported(job: Path, name: str, limits: Limits, *, may_quote: bool) -> dict[str, Any]:
-    _run(job, name, limits, may_quote=may_quote)
-    report: dict[str, Any] = json.loads((job.parent / "report.json").read_text(encoding="utf-8"))
+    report = _run_report(job, name, limits, may_quote=may_quote)
     if "error" in report:
         raise _raised(report)
+    return report
+
+
+def _run_report(job: Path, name: str, limits: Limits, *, may_quote: bool) -> dict[str, Any]:
+    """Let the process do the job and return what it says, a refusal too."""
+    _run(job, name, limits, may_quote=may_quote)
+    report: dict[str, Any] = json.loads((job.parent / "report.json").read_text(encoding="utf-8"))
     return report
 
 

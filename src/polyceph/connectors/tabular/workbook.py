@@ -29,6 +29,7 @@ from polyceph.connectors.tabular.options import FilesDataset, cell_range, column
 from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
 from polyceph.connectors.tabular.totals import looks_like_total, stops_here
 from polyceph.connectors.types import arrow_type
+from polyceph.connectors.validation import nearest
 from polyceph.sdk import Column, Invalid, NotFound, Problem
 
 _LARGEST_AREA = 100_000_000
@@ -60,7 +61,7 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
         NotFound: the sheet does not exist.
     """
     with _opened(path, findings) as book:
-        name = _sheet_name(book, dataset, findings)
+        name = findings.form.table = _sheet_name(book, dataset, findings)
         sheet = _loaded(lambda: book.get_sheet_by_name(name), findings)
         _check_area(sheet, findings)
         merged = sheet.merged_cell_ranges
@@ -76,6 +77,22 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
     _reject_errors(errors, table, (header, body), columns, findings)
     positions = [header.match.positions[i] for i in range(len(columns))]
     return _portions(body, positions, columns, table, findings), lambda index, row: table.place(row, positions[index])
+
+
+def sheet_names(path: Path, findings: Findings) -> list[str]:
+    """Return the names of the worksheets; raise `Invalid` when the workbook cannot be opened."""
+    with _opened(path, findings) as book:
+        return [str(m.name) for m in book.sheets_metadata if m.typ == calamine.SheetTypeEnum.WorkSheet]
+
+
+def sheet_rows(path: Path, dataset: FilesDataset, findings: Findings) -> Grid:
+    """Return the cells of the sheet or table that the options name, with their row numbers; raises like `read_workbook`."""
+    with _opened(path, findings) as book:
+        name = _sheet_name(book, dataset, findings)
+        sheet = _loaded(lambda: book.get_sheet_by_name(name), findings)
+        _check_area(sheet, findings)
+        values = _loaded(lambda: sheet.to_python(skip_empty_area=True), findings)
+        return _table(name, values, sheet.start or (0, 0), dataset).rows
 
 
 def _opened(path: Path, findings: Findings) -> Any:
@@ -123,6 +140,7 @@ def _sheet_name(book: Any, dataset: FilesDataset, findings: Findings) -> str:
         if len(loose) == 1:
             findings.note("sheet", "found under a name that differs in case or spaces", loose[0])
             return str(loose[0])
+        findings.form.asked, findings.form.table = str(wanted), nearest(str(wanted), names, 1)[0] if names else ""
         problem = Problem(f"sheet {wanted!r} does not exist", value=str(wanted), allowed=tuple(names))
         raise NotFound(f"{findings.file} has no sheet {wanted!r}", problems=[problem])
     problem = Problem(f"there are {len(names)} sheets and none is chosen", allowed=tuple(f"sheet: {n}" for n in names))

@@ -16,10 +16,10 @@ import simplejson as json
 from pydantic import Field
 
 from polyceph.connectors.tabular.options import FilesDataset, reading_digest
-from polyceph.connectors.tabular.reading import Limits, SourceFile, read_file
+from polyceph.connectors.tabular.reading import Limits, SourceFile, try_file
 from polyceph.connectors.web.options import WebSource
 from polyceph.connectors.web.paths import rows_at
-from polyceph.sdk import Delivery, Demand, Follows, Invalid, Note, Options, Original
+from polyceph.sdk import Admission, Arrival, Delivery, Demand, Follows, Invalid, Note, Options, Original
 
 __all__ = ["RecordFile", "RecordsReading", "folder_of", "rows_at"]
 
@@ -84,16 +84,19 @@ class RecordFile:
         self._file.close()
         demand, dataset = self._demand, self._reading.as_file()
         digest = self._digest.hexdigest()
-        key = self._key(digest, reading_digest(dataset, demand.contract.columns), origin, cursor=cursor, follows=follows)
+        key = self._key(digest, reading_digest(dataset), origin, cursor=cursor, follows=follows)
         if key is None:
             return None
         own = demand.contract.classification
         columns = tuple(replace(column, classification=column.classification or own) for column in demand.contract.columns)
-        read = read_file(
+        tried = try_file(
             SourceFile(self._path, origin, "ndjson", demand.tolerance), columns, dataset=dataset, folder=self._folder, limits=self._limits
         )
         original = Original(self._path, f"{demand.dataset.name}.ndjson", digest)
-        return Delivery(key, read.rows, cursor, (original,), (*notes, *read.notes), origin, follows, rejects=read.rejects)
+        if tried.form and demand.admits(Arrival(key, origin, tried.form, (original,))) is not Admission.LOAD:
+            return None
+        read = tried.read()
+        return Delivery(key, read.rows, cursor, (original,), (*notes, *read.notes), origin, follows, rejects=read.rejects, form=read.form)
 
     def _key(self, digest: str, reading: str, origin: str, *, cursor: str | None, follows: Follows | None) -> str | None:
         demand = self._demand

@@ -58,6 +58,13 @@ _ALL = (
     EventKind("dataset.read", "dataset", "A dataset was read", "columns, rows"),
     EventKind("read.refused", "dataset", "A read was refused", "columns asked for"),
     EventKind("dataset.served", "dataset", "A dataset was served outside the lake", "columns, rows, where"),
+    # what came in another form
+    EventKind("drift.found", "dataset", "A delivery drifts from the contract and waits for the data owner", "number, origin, differences"),
+    EventKind(
+        "drift.accepted", "dataset", "The data owner accepted a drift: a new version of the contract", "number, differences, versions"
+    ),
+    EventKind("drift.mapped", "dataset", "The data owner mapped a drift on the contract as it is", "number, differences, versions"),
+    EventKind("drift.refused", "dataset", "The data owner refused what drifts, or somebody's decision was refused", "number, differences"),
     # the platform itself
     EventKind("platform.started", "platform", "The platform started", "release, revision of the store, commit, how the last stop was"),
     EventKind("platform.stopped", "platform", "The platform was stopped"),

@@ -10,9 +10,10 @@ import dagster as dg
 from pydantic import Field
 
 from polyceph.bootstrap.domain import DomainRuntime, connector_of, current_domain, source_of
+from polyceph.bootstrap.quarantine import Gate
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.source_ports import PLATFORM_KEYS, Delivery, Demand, LoadMode, LoadReport, Tolerance, tolerance_of
+from polyceph.core.source_ports import PLATFORM_KEYS, Admission, Delivery, Demand, LoadMode, LoadReport, Tolerance, tolerance_of
 from polyceph.errors import Invalid, PolycephError, Problem
 from polyceph.orchestrate.contract_checks import CHECK, result
 from polyceph.orchestrate.datasets import commit_of, key_of, lake_metadata, load_metadata, schedule, spec_of
@@ -93,18 +94,23 @@ def _load(
 
     dataset = what.dataset
     contract = runtime.domain.contracts[dataset]
+    run = _attempted_run(context)
     reports: list[LoadReport] = []
+    gate = Gate(runtime, contract, what.source, run)
     try:
-        for report in _deliveries(runtime, contract, what, run=_attempted_run(context)):
+        for report in _deliveries(runtime, contract, what, run=run, gate=gate):
             aside = f", {report.rejected} set aside" if report.rejected else ""
             context.log.info(f"{report.origin}: {report.rows} rows{aside}, {'loaded' if report.is_new else 'already there'} ({report.key})")
             reports.append(report)
+        if gate.waiting:
+            raise gate.refusal()
     except Invalid as error:
         yield result(contract, error.problems or (Problem(error.message),), message=error.message)
         raise explained(error) from error
     except PolycephError as error:
         raise explained(error) from error
-    metadata = load_metadata(reports) | (lake_metadata(runtime, dataset) if lakes.exists(runtime, dataset) else {})
+    metadata = load_metadata(reports) | ({"passed on, as their owner refused them": ", ".join(gate.passed)} if gate.passed else {})
+    metadata |= lake_metadata(runtime, dataset) if lakes.exists(runtime, dataset) else {}
     yield result(contract, (), message=f"{len(reports)} deliveries keep the contract")
     yield dg.MaterializeResult(asset_key=key_of(dataset), metadata=metadata)
 
@@ -116,7 +122,7 @@ def _attempted_run(context: dg.AssetExecutionContext) -> str:
     return run.root_run_id if is_retry and run.root_run_id else run.run_id
 
 
-def _deliveries(runtime: DomainRuntime, contract: Contract, what: _Wanted, *, run: str) -> Iterator[LoadReport]:
+def _deliveries(runtime: DomainRuntime, contract: Contract, what: _Wanted, *, run: str, gate: Gate) -> Iterator[LoadReport]:
     dataset = contract.dataset
     connector = connector_of(runtime, what.source)
     commit = commit_of(runtime, f"load {dataset} from {what.source}", run, [dataset])
@@ -132,6 +138,13 @@ def _deliveries(runtime: DomainRuntime, contract: Contract, what: _Wanted, *, ru
             run=run,
             last_key=lambda origin: runtime.lake.last_key(dataset, origin),
             tolerance=what.tolerance,
+            admits=gate.admits,
+            last_form=gate.last_form,
         )
         for delivery in connector.deliveries(demand):
-            yield runtime.lake.load(what.given(delivery), contract, commit)
+            given = what.given(delivery)
+            if gate.waiting and given.mode is not LoadMode.APPEND:
+                return  # loads that compare with what is there go by their order: what came before this one waits
+            report = runtime.lake.load(given, contract, commit, gate.admits)
+            if report.admission is Admission.LOAD:
+                yield gate.told(report)

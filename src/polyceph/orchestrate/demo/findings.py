@@ -10,12 +10,19 @@ from pathlib import Path
 
 from polyceph.bootstrap.platform import Platform
 from polyceph.core.model.dataset import Zone
+from polyceph.core.model.drift import Kind
 from polyceph.core.ports import CheckOutcome
 from polyceph.orchestrate.demo.place import SYSTEMS
 from polyceph.testing.federation.truth import Truth
 
 NOT_BUILT = "not built yet"
 _BY_CHECKS = ("duplicate", "orphan", "out_of_range")
+_CHANGES = {
+    "column_added": Kind.ADDED,
+    "column_missing": Kind.REMOVED,
+    "column_renamed": Kind.RENAMED,
+    "type_changed": Kind.RETYPED,
+}
 Column = tuple[str, str, str]
 """Domain, name of the dataset and column: a fault that came in raw is found by a check further on."""
 
@@ -45,7 +52,7 @@ def compare(platform: Platform, truth: Truth, checks: Sequence[CheckOutcome], st
     return (
         *_cells(platform, truth),
         *_quality(truth, failing, stopped),
-        _drift(truth, checks),
+        _drift(platform, truth, checks),
         _accountable(platform, truth),
         *_personal(platform, truth),
         *(Finding(kind, len(truth.of(kind)), None, 0, NOT_BUILT) for kind in ("person", "series", "lineage", "small_cell")),
@@ -67,11 +74,18 @@ def _cells(platform: Platform, truth: Truth) -> Iterator[Finding]:
     yield Finding(f"wrong cell ({len(others)} kinds: codes, sums, ranges)", sum(one.planted for one in others), None, 0, NOT_BUILT)
 
 
-def _drift(truth: Truth, checks: Sequence[CheckOutcome]) -> Finding:
-    """Compare raw datasets whose load was refused with those whose source has changed its form."""
+def _drift(platform: Platform, truth: Truth, checks: Sequence[CheckOutcome]) -> Finding:
+    """Compare the drifts that wait for a data owner with the changes of sources that were planted.
+
+    A load that was refused for anything else is one that nobody planted.
+    """
+    platform.record_drifts()
+    drifts = platform.queries().drifts()
+    told = {(str(one.sighting.dataset), difference.kind) for one in drifts for difference in one.sighting.differences if difference.stops}
+    planted = [(entry["dataset"], _CHANGES[entry["change"]]) for entry in truth.of("drift")]
     refused = {str(check.dataset) for check in checks if check.dataset.zone is Zone.RAW and not check.passed}
-    drifted = {entry["dataset"] for entry in truth.of("drift")}
-    return Finding("change of a source's form", len(drifted), len(drifted & refused), len(refused - drifted), "loads", is_promised=False)
+    others = (refused | {dataset for dataset, _ in told}) - {dataset for dataset, _ in planted}
+    return Finding("change of a source's form", len(planted), sum(one in told for one in planted), len(others), "loads", is_promised=False)
 
 
 def _quality(truth: Truth, failing: Mapping[Column, int], stopped: Collection[str]) -> Iterator[Finding]:

@@ -177,6 +177,13 @@ def test_names_of_any_kind_are_read(connector: PostgresConnector, write: Writer,
     assert [c.name for c in connector.sample(found.options, rows=1, workspace=Path()).columns] == names
 
 
+def test_names_that_differ_in_case_alone_are_two_columns(connector: PostgresConnector, write: Writer, loading: Any) -> None:
+    write.execute('CREATE TABLE t AS SELECT 1 AS "Name", 2 AS name')
+    contract = loading.contract(Column("a", "integer", source_name="Name"), Column("b", "integer", source_name="name"))
+    loading.load(connector, contract, {"table": "public.t"})
+    assert loading.rows(contract) == [(1, 2)]
+
+
 def test_five_hundred_columns_are_read(connector: PostgresConnector, write: Writer, loading: Any) -> None:
     write.execute(f"CREATE TABLE t AS SELECT {', '.join(f'{n}::numeric AS c{n}' for n in range(500))}".encode())
     contract = loading.contract(*(Column(f"c{n}", "integer") for n in range(500)))
