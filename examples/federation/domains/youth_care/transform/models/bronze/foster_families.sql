@@ -5,5 +5,4 @@ select
     trim(municipality) as municipality,
     places,
     accredited_on
-from {{ current_rows(source('raw', 'foster_families')) }}
-qualify row_number() over (partition by trim(number) order by _origin desc) = 1
+from {{ current_keys(source('raw', 'foster_families'), 'number') }}
