@@ -27,7 +27,7 @@ TOLD = (
     | OUT_OF_LIMITS
     | {"missing_value", "thousands_separator", "two_values", "formula_as_text", "fraction_of_a_person", "repeated_line"}
 )
-"""Faults that leave no value of the promised type or within its limits, none at all, or a key twice: the contract alone tells each of them."""
+"""Faults that leave no value of the promised type and within its limits, none at all, or a key twice: the contract alone tells them."""
 
 
 @pytest.fixture(scope="module")
