@@ -16,6 +16,7 @@ help: ## list the targets
 
 demo: ## install, run the demo federation and stay up until Ctrl-C (ONCE=1: verify its result, stop and exit)
 	@requirements/environment.sh platform
+	requirements/system.sh demo
 	exec $(bin)/polyceph demo $(if $(ONCE),--once)
 
 test: ## install what tests need and run them all (ARGS="-k lake" for some)

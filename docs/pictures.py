@@ -58,7 +58,8 @@ def _map(kinds: set[tuple[str, ...]]) -> str:
         counts = Counter(str(dataset.zone) for dataset in declared.datasets)
         outputs = sorted(dataset.name for dataset in declared.datasets if dataset.zone is Zone.OUTPUT)
         height = 18 * max(len(sources[domain]), len(outputs), 4) + 22
-        rows.append(_row(y, height, declared.title["en"], _said(sources[domain], declared.sources), counts, outputs))
+        said = [f"{name} ({kind})" for name, kind in sources[domain] if name in declared.sources]
+        rows.append(_row(y, height, declared.title["en"], said, counts, outputs))
         y += height + 12
     heads = ((20, "sources"), (330, "datasets by zone"), (690, "served outside"))
     return _picture(y, [*(_text(x, 22, word, "font-weight:600") for x, word in heads), *rows])
@@ -66,7 +67,7 @@ def _map(kinds: set[tuple[str, ...]]) -> str:
 
 def _row(y: int, height: int, title: str, sources: list[str], counts: Mapping[str, int], outputs: list[str]) -> str:
     parts = [f'<rect x="10" y="{y}" width="940" height="{height}" rx="6" fill="#f6f7f8" stroke="#c8cdd2"/>']
-    parts += [_text(20, y + 20 + 18 * i, source, "fill:#8a9097" if "not loaded" in source else "") for i, source in enumerate(sources)]
+    parts += [_text(20, y + 20 + 18 * i, source) for i, source in enumerate(sources)]
     parts.append(_text(330, y + 20, title, "font-weight:600"))
     for i, (zone, colour) in enumerate(ZONES.items()):
         x = 330 + 68 * i
@@ -75,10 +76,6 @@ def _row(y: int, height: int, title: str, sources: list[str], counts: Mapping[st
         parts.append(_text(x + 31, y + 62, str(counts.get(zone, 0)), "fill:#fff;text-anchor:middle;font-weight:600"))
     parts += [_text(690, y + 20 + 18 * i, output) for i, output in enumerate(outputs)]
     return "".join(parts)
-
-
-def _said(sources: list[tuple[str, str]], declared: Mapping[str, object]) -> list[str]:
-    return [f"{name} ({kind}{'' if name in declared else ', not loaded yet'})" for name, kind in sources]
 
 
 def _series(content: bytes, truth: Truth) -> str:

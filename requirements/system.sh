@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # System packages. `system.sh check` compares the machine with system.txt and installs what is missing where it may;
-# `system.sh install NAME…` installs Debian packages where it may. "May" is root, or sudo that asks no password.
+# `system.sh demo` does so for the demo, `system.sh install NAME…` for Debian packages by name. "May" is root, or sudo that asks no password.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -41,8 +41,16 @@ check() {
   [[ ${CI:-} != true ]]
 }
 
+# Two administrations of the demo have a MariaDB server; the demo itself refuses to start without the program and says so.
+demo() {
+  local PATH=$PATH:/usr/sbin
+  command -v mariadbd >/dev/null && command -v mariadb >/dev/null && return
+  install mariadb-server-core mariadb-client-core || say "the demo needs MariaDB: sudo apt-get install mariadb-server-core mariadb-client-core"
+}
+
 case ${1:-} in
+demo) demo ;;
 check) check ;;
 install) shift && install "$@" ;;
-*) say "usage: system.sh check | install NAME…" && exit 2 ;;
+*) say "usage: system.sh check | demo | install NAME…" && exit 2 ;;
 esac

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -76,3 +78,26 @@ def answer() -> Answer:
 def federation_yaml() -> str:
     """Return the smallest `federation.yaml` with an owner and a steward."""
     return _FEDERATION
+
+
+@pytest.fixture(scope="session")
+def written() -> ModuleType:
+    """Return the module that reads what the generator wrote."""
+    return _sibling("written")
+
+
+@pytest.fixture(scope="session")
+def values() -> ModuleType:
+    """Return the module that makes values comparable."""
+    return _sibling("values")
+
+
+def _sibling(name: str) -> ModuleType:
+    """Load a module beside this file: tests are imported each on its own, not as a package."""
+    found = importlib.util.spec_from_file_location(f"{name}_of_e2e", Path(__file__).with_name(f"{name}.py"))
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module  # dataclasses look their module up
+    found.loader.exec_module(module)
+    return module

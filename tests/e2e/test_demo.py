@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -24,6 +25,7 @@ from polyceph.testing.federation.servers import serving
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Answer = Callable[[subprocess.CompletedProcess[str]], Any]
 PUPILS = DatasetId("education", Zone.RAW, "pupils")
+NOT_SOURCES = ("running", "received")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +53,10 @@ def test_the_demo_runs_six_domains_end_to_end(demo: dict[str, Any]) -> None:
     assert demo["domains"] == ["culture", "data_office", "education", "higher_education", "sport", "youth_care"]
     assert demo["wrong"] == []
     assert demo["excused"] == {}
-    assert demo["datasets"] > 100
+    assert demo["datasets"] > 170
     assert demo["rows_by_zone"]["raw"] > 150_000
     assert all(demo["rows_by_zone"][zone] > 0 for zone in ("raw", "bronze", "silver", "gold"))
-    assert demo["checks"]["passed"] >= 200
+    assert demo["checks"]["passed"] >= 300
     assert demo["checks"]["failed"] == 0
     assert len(demo["outputs"]) >= 10
 
@@ -68,7 +70,7 @@ def test_what_was_found_is_what_was_planted(demo: dict[str, Any]) -> None:
     assert found["refused rows where none was planted"] == (0, 0, 0)
     cells = {kind: one for kind, one in found.items() if kind.startswith("wrong cell")}
     assert sum(planted for planted, _, _ in cells.values()) == 200
-    assert sum(named or 0 for _, named, _ in cells.values()) >= 120
+    assert sum(named or 0 for _, named, _ in cells.values()) >= 180
     assert sum(unplanted for _, _, unplanted in cells.values()) == 0
 
 
@@ -87,6 +89,23 @@ def test_once_leaves_no_process_behind(demo: dict[str, Any], folder: Path) -> No
     words = (str(folder), str(socket_folder(folder / ".polyceph")))
     running = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
     assert [line for line in running if any(word in line for word in words)] == []
+
+
+def test_every_source_is_loaded_and_equals_what_was_written(
+    platform: Platform, folder: Path, written: ModuleType, values: ModuleType
+) -> None:
+    different, systems = {}, set()
+    for one in written.loaded(platform.federation, folder):
+        systems.add(one.system)
+        columns = one.contract.columns
+        sent = [[values.written(row, column, one.options) for column in columns] for row in one.rows()]
+        held = [[values.plain(row[column.name], column, {}) for column in columns] for row in _held(platform, one)]
+        facts = [(len(rows), values.checksum(rows)) for rows in (sent, held)]
+        if not sent or facts[0] != facts[1]:
+            different[str(one.contract.dataset)] = facts
+    assert different == {}
+    assert systems == {path for path in (folder / "systems").glob("*/*_*") if path.is_dir() and path.parent.name not in NOT_SOURCES}
+    assert len(systems) == 41
 
 
 def test_every_snapshot_says_who_why_and_in_which_run(platform: Platform) -> None:
@@ -188,6 +207,16 @@ def test_a_federation_is_not_started_twice(polyceph: Command, platform: Platform
 def _count(platform: Platform, domain: str, table: str) -> int:
     with platform.lake(domain) as lake:
         return int(lake.query(f"SELECT count(*) AS n FROM {table}").to_pylist()[0]["n"])
+
+
+def _held(platform: Platform, one: Any) -> list[dict[str, Any]]:
+    """Return the rows of a raw dataset; of one whose files are each the whole, the newest of each key that is still there."""
+    keys = ", ".join(column.name for column in one.contract.columns if column.primary_key)
+    newest = f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY rowid DESC) = 1" if one.options.get("whole") else ""
+    with platform.lake(one.contract.dataset.domain) as lake:
+        found = lake.query(f"SELECT * FROM (SELECT * FROM {one.contract.dataset} {newest}) WHERE _change IS DISTINCT FROM 'removed'")
+    rows: list[dict[str, Any]] = found.to_pylist()
+    return rows
 
 
 def _register(platform: Platform) -> Any:

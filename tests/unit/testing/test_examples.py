@@ -73,7 +73,8 @@ def test_an_example_federation_has_no_mistake(name: str) -> None:
     assert loaded.warnings == ()
 
 
-def test_the_demo_has_six_domains_and_more_than_sixty_datasets() -> None:
+def test_the_demo_has_six_domains_and_loads_every_source() -> None:
     loaded = load_federation(EXAMPLES / "federation", today=date(2026, 1, 1))
     assert set(loaded.domains) == set(DOMAINS)
-    assert sum(len(domain.datasets) for domain in loaded.domains.values()) > 60
+    assert sum(len(domain.datasets) for domain in loaded.domains.values()) > 170
+    assert sum(len(domain.sources) for domain in loaded.domains.values()) == 41

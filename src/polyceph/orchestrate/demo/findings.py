@@ -71,7 +71,9 @@ def _cells(platform: Platform, truth: Truth) -> Iterator[Finding]:
     planted, found = sum(one.planted for one in seen), sum(one.found for one in seen)
     yield Finding(f"wrong cell ({len(seen)} kinds)", planted, found, len(compared.unplanted), "reader of workbooks", is_promised=False)
     others = [one for one in compared.faults if not one.found]
-    yield Finding(f"wrong cell ({len(others)} kinds: codes, sums, ranges)", sum(one.planted for one in others), None, 0, NOT_BUILT)
+    if others:
+        kinds = ", ".join(one.fault.replace("_", " ") for one in others)
+        yield Finding(f"wrong cell ({len(others)} kinds: {kinds})", sum(one.planted for one in others), None, 0, NOT_BUILT)
 
 
 def _drift(platform: Platform, truth: Truth, checks: Sequence[CheckOutcome]) -> Finding:

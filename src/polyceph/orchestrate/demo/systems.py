@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from polyceph.bootstrap.platform import Platform
 from polyceph.bootstrap.processes import passed_environment
+from polyceph.errors import Misconfigured
 from polyceph.orchestrate.demo.place import SYSTEMS
 from polyceph.orchestrate.supervisor import Service, Supervisor
 from polyceph.settings import PostgresAddress
@@ -121,7 +122,7 @@ def _copy(session: psycopg.Connection, table: Path) -> None:
 
 
 def _served(platform: Platform, supervisor: Supervisor, folder: Path) -> Mapping[str, Mapping[str, str]]:
-    """Start the servers and return, by source, how its administration enters it."""
+    """Start the servers and return, by source, how its administration enters it; raise `Misconfigured` when one cannot be served here."""
     addresses = folder / "running" / "addresses.json"
     started = addresses.stat().st_mtime_ns if addresses.exists() else 0
     command = (sys.executable, "-m", "polyceph.testing.federation.servers", "--folder", str(folder))
@@ -130,7 +131,14 @@ def _served(platform: Platform, supervisor: Supervisor, folder: Path) -> Mapping
         Service(SERVICE, command, passed_environment(), log, folder, lambda: addresses.exists() and addresses.stat().st_mtime_ns > started)
     )
     supervisor.wait_ready(SERVICE, seconds=_READY_S)
-    return {name: one["environment"] for name, one in json.loads(addresses.read_text(encoding="utf-8")).items()}
+    served = json.loads(addresses.read_text(encoding="utf-8"))
+    missing = {name: one["missing"] for name, one in served.items() if one.get("missing")}
+    if missing:
+        raise Misconfigured(
+            f"{', '.join(sorted(missing))} cannot be served: {'; '.join(sorted(set(missing.values())))}",
+            hint="install it and start the demo again; what was generated is kept",
+        )
+    return {name: one["environment"] for name, one in served.items()}
 
 
 def _digest(*paths: Path) -> str:

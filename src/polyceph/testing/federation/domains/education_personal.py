@@ -27,6 +27,8 @@ PERSONAL = {
         "hired_on": "career",
     },
     "education.raw.pay": {"reference": "iban", "gross_amount": "career"},
+    "education.raw.inspection_visits": {"inspector": "name"},
+    "education.raw.inspection_reports": {"line": "free_text"},
 }
 """By dataset and column: the category."""
 NOT_MARKED = (("education.raw.pupils", "remark"), ("education.raw.pay", "reference"))

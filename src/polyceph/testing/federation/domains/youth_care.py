@@ -30,6 +30,15 @@ PERSONAL = {
     "cases": {"counsellor": "name", "remark": "free_text"},
     "measures": {"reference": "iban"},
     "placements": {"contact": "name", "telephone": "telephone", "remark": "free_text"},
+    "visits": {"inspector": "name"},
+    "foster_families": {
+        "last_name": "name",
+        "first_name": "name",
+        "street": "address",
+        "postcode": "address",
+        "telephone": "telephone",
+        "account": "iban",
+    },
 }
 """Raw dataset → column → what it says of a person."""
 UNMARKED = {("cases", "remark"), ("measures", "reference"), ("placements", "remark")}
