@@ -111,7 +111,8 @@ def _with(client: WebClient, state: LibraryState, call: Call, *, is_whole: bool)
     new = [one for one in found if state.seen.get(one.id) != one.mark]
     kept = [one for one in state.waiting if one.id not in gone and one.id not in entries]
     waiting = tuple(sorted([*kept, *new], key=lambda one: (one.modified, one.path)))
-    return replace(state, link=link, folders=folders, waiting=waiting)
+    seen = {key: mark for key, mark in state.seen.items() if key not in gone}  # that no file is left has to be said
+    return replace(state, link=link, folders=folders, waiting=waiting, seen=seen)
 
 
 def _folders(entries: Mapping[str, Mapping[str, Any]], known: Mapping[str, str], *, is_whole: bool) -> dict[str, str]:

@@ -122,7 +122,8 @@ class _Calls:
         arguments = self.dataset.filled(page, since) | {name: word.get_secret_value() for name, word in hidden.items()}
         content, headers = envelope(self.operation, arguments, self.source.username_token)
         call = Call(self.address, headers=headers, content=content)
-        return rows(answered(self.client, call, self.operation, [*hidden.values(), *_secrets(self.source)]), self.path, self.shape)
+        answer = answered(self.client, call, self.operation, [*hidden.values(), *_secrets(self.source)])
+        return rows(answer, self.path, self.shape, self.operation.answer)
 
 
 @dataclass

@@ -91,21 +91,23 @@ def _fault(fault: Element, operation: Operation, secrets: Iterable[SecretStr]) -
     return Unavailable(f"{operation.name} fails in the service: {reason}", hint="nothing was loaded; run it again later")
 
 
-def rows(answer: Element, path: str, shape: Shape) -> list[Any]:
+def rows(answer: Element, path: str, shape: Shape, described: Shape) -> list[Any]:
     """Return the rows at a dotted path below the answer; raise `Invalid`, with the names that are there, when an element of the way is not.
 
-    An answer without one row has no element for it, so only the last element of the path may be absent.
+    An answer without one row has no element for it, so only the last element of the path may be absent; and then only where there is
+    nothing in its place that the description, whose shape of the answer is `described`, does not know.
     """
     *way, last = path.split(".")
-    here = answer
+    here, around = answer, described
     for part in way:
         found = [one for one in here if local(one.tag) == part]
         if not found:
             there = ", ".join(dict.fromkeys(local(one.tag) for one in here)) or "nothing"
             raise Invalid(f"the answer has no {part!r} on the way to {path!r}", hint=f"there is: {there}")
-        here = found[0]
+        here, around = found[0], around.children.get(part, Shape())
     found = [one for one in here if local(one.tag) == last]
-    if not found and len(here) and not shape.is_list:
+    is_strange = bool(around.children) and any(local(one.tag) not in around.children for one in here)
+    if not found and len(here) and (is_strange or not shape.is_list):
         there = ", ".join(dict.fromkeys(local(one.tag) for one in here))
         raise Invalid(f"the answer has no rows at {path!r}", hint=f"there is: {there}")
     return [_value(one, shape, is_row=True) for one in found]
