@@ -97,7 +97,7 @@ def load_delivery(
         _refuse_overtaken(load, lock)
         with staging_folder(lake, temporary) as folder, _source(load) as select:
             delivered = describe(connection, select)
-            form = delivery.form or _form(delivered)
+            form = _of_source(delivery.form) if delivery.form else _form(delivered)
             if (said := _admission(load, form, admits)) is not Admission.LOAD:
                 return replace(load.report(is_new=False, rows=0, size=0, snapshot=0), admission=said)
             plans = _plan(load, delivered)
@@ -113,6 +113,11 @@ def _form(delivered: Mapping[str, str]) -> Form:
     """Return the form of a delivery whose connector does not tell it: the columns that it delivers."""
     columns = tuple(FormColumn(name, kind) for name, kind in delivered.items() if name not in INTERNAL_COLUMNS)
     return Form(columns, is_exact=True)
+
+
+def _of_source(form: Form) -> Form:
+    """Return a form without what a list of changes adds: what happened to each row is no column of the source."""
+    return replace(form, columns=tuple(column for column in form.columns if column.name not in INTERNAL_COLUMNS))
 
 
 def _admission(load: _Load, form: Form, admits: Admits | None) -> Admission:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Column, Contract
-from polyceph.core.source_ports import Delivery, LoadMode
+from polyceph.core.model.drift import Form, FormColumn
+from polyceph.core.source_ports import Admission, Arrival, Delivery, LoadMode
 from polyceph.errors import Invalid
 from polyceph.lake.lake import DomainLake
 
@@ -133,3 +134,17 @@ def test_after_any_wholes_the_current_rows_are_those_of_the_last(
         named = [dict(zip(TYPES.names, one, strict=True)) for one in rows]
         lake.load(Delivery(f"k{next(_NUMBERS)}", table(numbered(named)), mode=LoadMode.DIFF), promise, commit)
         assert current(lake, promise) == sorted(named, key=lambda one: (one["school"], one["number"]))
+
+
+def test_what_a_list_of_changes_says_of_a_row_is_no_column_of_its_source(lake: DomainLake, promise: Contract, commit: LakeCommit) -> None:
+    told: list[Arrival] = []
+
+    def admits(arrival: Arrival) -> Admission:
+        told.append(arrival)
+        return Admission.LOAD
+
+    names = ("school", "number", "name", "grade")
+    form = Form(tuple(FormColumn(name, "string") for name in (*names, "_change")), is_exact=True)
+    changes = table(numbered([{**row(1), "_change": "removed"}, {**row(2), "_change": None}]), changes=True)
+    lake.load(Delivery("key", changes, mode=LoadMode.MERGE, form=form), promise, commit, admits=admits)
+    assert {tuple(column.name for column in one.form.columns) for one in told} == {names}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from polyceph.sdk import Column, Demand, Problem
+from polyceph.sdk import Arrival, Column, Demand, Problem
 
 CHANGE = "_change"
 REMOVED = "removed"
@@ -18,7 +18,14 @@ def demand_of_changes(demand: Demand) -> Demand:
     What is gone has a key and nothing else, so nothing else is required here; the lake checks the rows that stay.
     """
     columns = tuple(column if column.primary_key else replace(column, required=False) for column in demand.contract.columns)
-    return replace(demand, contract=replace(demand.contract, columns=(*columns, Column(CHANGE, "string"))))
+    wider = replace(demand.contract, columns=(*columns, Column(CHANGE, "string")))
+    return replace(demand, contract=wider, admits=lambda arrival: demand.admits(_of_source(arrival)))
+
+
+def _of_source(arrival: Arrival) -> Arrival:
+    """Return an arrival whose form has the source's own columns alone: what happened to a row is none of them."""
+    columns = tuple(column for column in arrival.form.columns if column.name != CHANGE)
+    return replace(arrival, form=replace(arrival.form, columns=columns))
 
 
 def stays(row: Mapping[str, Any]) -> dict[str, Any]:
