@@ -13,6 +13,8 @@ from mutations import EVERYWHERE, IN_TEXTS
 from oracles import readings
 from originals import COLUMNS, ORIGINALS, rows
 
+from polyceph.connectors.tabular import warm
+
 
 @dataclass
 class Tally:
@@ -55,5 +57,6 @@ def tallied(found: Iterable[tuple[int, str, Verdict]]) -> Tally:
         tally.slowest_s = max(tally.slowest_s, verdict.seconds)
         if verdict.is_bad:
             tally.bad.append((seed, done, verdict))
+    warm.close()  # what it used counts once it has ended
     tally.largest_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     return tally

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from polyceph.connectors.tabular import warm
 from polyceph.connectors.tabular.options import FilesDataset, Format
 from polyceph.connectors.tabular.shapes import is_any_closed
 from polyceph.sdk import NO_REJECTS, Column, Form, Invalid, Note, NotFound, Problem, Sample, SourceColumn, Tolerance, Unavailable, form_of
@@ -171,28 +170,18 @@ def job_of(file: SourceFile, columns: tuple[Column, ...], dataset: FilesDataset)
 
 
 def _run(job: Path, name: str, limits: Limits, *, may_quote: bool) -> None:
-    command = [sys.executable, "-m", "polyceph.connectors.tabular.worker", str(job)]
     environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | _LEAN
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            cwd=job.parent,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=limits.seconds * 2 + 30,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Invalid(f"{name} cannot be read within {limits.seconds} s", hint="raise time_limit_s of the source") from error
+        done = warm.run(job, limits.seconds * 2 + 30, environment)
     except OSError as error:
         raise Unavailable(f"the process that reads {name} does not start: {error}") from error
-    if done.returncode == 0 and (job.parent / "report.json").exists():
+    if done.is_late:
+        raise Invalid(f"{name} cannot be read within {limits.seconds} s", hint="raise time_limit_s of the source")
+    if done.code == 0 and (job.parent / "report.json").exists():
         return
-    text = done.stderr.decode(errors="replace")
     # The last line of a traceback is the error's text, which may quote a value; before the colon stands its kind.
-    last = (text.strip().splitlines() or ["no message"])[-1][:300]
-    raise _ended(done.returncode, text, name, limits=limits, last=last if may_quote else last.split(":", 1)[0])
+    last = (done.said.strip().splitlines() or ["no message"])[-1][:300]
+    raise _ended(done.code, done.said, name, limits=limits, last=last if may_quote else last.split(":", 1)[0])
 
 
 def _ended(code: int, text: str, name: str, *, limits: Limits, last: str) -> Invalid:

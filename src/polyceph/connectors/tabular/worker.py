@@ -1,4 +1,4 @@
-"""The throw-away process that reads one file: `python -m polyceph.connectors.tabular.worker job.json`.
+"""What the throw-away process does that reads one file; `warm` forks it.
 
 Files come from outside, so they are opened here, under limits of memory, processor time and written bytes, without secrets in the
 environment. What comes out is an Arrow file and a report.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import resource
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -173,7 +172,3 @@ def _portions(
     from polyceph.connectors.tabular.delimited import read_delimited
 
     return read_delimited(path, columns, dataset, findings)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
