@@ -75,13 +75,9 @@ class _Warm:
 
 
 class _Own(threading.local):
-    """The warm process of each thread: one file at a time goes through it, so threads that read side by side have one each."""
+    """The warm process of each thread: one file at a time goes through it. It ends with its thread, for then its pipes close."""
 
     warm: _Warm | None = None
-
-    def __del__(self) -> None:
-        if self.warm is not None and self.warm.is_ours():
-            self.warm.close()
 
 
 _OWN = _Own()
