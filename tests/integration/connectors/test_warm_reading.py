@@ -33,6 +33,10 @@ def children_of(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def _is_running(pid: int) -> bool:
+    return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+
+
 @pytest.fixture(autouse=True)
 def _cold() -> Any:
     warm.close()
@@ -69,7 +73,6 @@ def test_threads_read_side_by_side(tmp_path: Path) -> None:
 
     def several(name: str) -> None:
         counts.extend(read(tmp_path / f"{name}{number}") for number in range(3))
-        warm.close()
 
     threads = [threading.Thread(target=several, args=(name,)) for name in "abc"]
     for thread in threads:
@@ -77,6 +80,10 @@ def test_threads_read_side_by_side(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert counts == [1] * 9
+    end = time.monotonic() + 20
+    while any(_is_running(pid) for pid in children_of(os.getpid())) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(_is_running(pid) for pid in children_of(os.getpid())), "a warm process outlives its thread"
 
 
 def test_a_fork_of_ours_does_not_share_the_pipes(tmp_path: Path) -> None:

@@ -66,12 +66,20 @@ class _Warm:
         return answer
 
     def close(self) -> None:
-        """End the process, wait for it, and let go of its pipes."""
+        """End the process and wait for it."""
+        self._let_go()
+        self._process.wait()
+
+    def _let_go(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        self._process.wait()
+
+    def __del__(self) -> None:
+        # A thread that ends closes nothing by itself: subprocess keeps what still runs, with its pipes.
+        if self.is_ours():
+            self._let_go()
 
 
 class _Own(threading.local):
