@@ -1,4 +1,4 @@
-"""What authors of Python assets have besides the lake: the domain's sources, and a language model. `phonex` is in `polyceph.sdk`."""
+"""What authors of Python assets have besides the lake: sources, tokens, a language model. `phonex` is in `polyceph.sdk`."""
 
 import tempfile
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from polyceph.bootstrap.domain import connector_of, current_domain, source_of
 from polyceph.core.source_ports import Explorer, SourceTable
@@ -58,6 +59,47 @@ def _explorer(source: str) -> Explorer:
         raise Misconfigured(f"connector {kind} cannot be read outside an Ingest", hint="its author has to add tables() and sample()")
     explorer: Explorer = connector
     return explorer
+
+
+class OAuth2(dg.ConfigurableResource[Any]):
+    """Access tokens of OAuth 2.0 for your own calls: client credentials, or a refresh token where one is named.
+
+    ```python
+    oauth = OAuth2(token_url="https://login.example.org/token", client_id="polyceph", client_secret_env="JOBS_SECRET")
+    answer = httpx.get("https://jobs.example.org/api", headers=oauth.headers())
+    ```
+
+    A token is kept until shortly before it ends. What a connector `rest` can do needs none of this: its `auth` does the same.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret_env: str
+    """Name of the variable that holds the client's secret."""
+    scope: str | None = None
+    audience: str | None = None
+    refresh_token_env: str | None = None
+    client_in: str = "header"
+    """Where the client shows its secret: `header` or `body`."""
+    _client: Any = PrivateAttr(default=None)
+
+    def token(self) -> str:
+        """Return a valid access token: hand it to a request, never to a log.
+
+        Raises:
+            Misconfigured: a secret is not set, or the provider does not accept the client.
+            Unavailable: the provider does not answer.
+        """
+        if self._client is None:
+            from polyceph.bootstrap.web import token_client  # httpx and its friends: only what asks needs them
+
+            names = ("token_url", "client_id", "client_secret_env", "scope", "audience", "refresh_token_env", "client_in")
+            self._client = token_client({name: getattr(self, name) for name in names})
+        return str(self._client.token().get_secret_value())
+
+    def headers(self) -> dict[str, str]:
+        """Return the header that shows the token (RFC 6750)."""
+        return {"Authorization": f"Bearer {self.token()}"}
 
 
 class LanguageModel(dg.ConfigurableResource[Any]):

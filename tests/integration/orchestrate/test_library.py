@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from polyceph.errors import Denied, Invalid, Misconfigured, Unavailable
-from polyceph.orchestrate.library import LanguageModel
+from polyceph.orchestrate.library import LanguageModel, OAuth2
 
 
 class FakeModel(BaseHTTPRequestHandler):
@@ -48,6 +48,48 @@ def url() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), FakeModel)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+class FakeProvider(BaseHTTPRequestHandler):
+    """A token endpoint as RFC 6749 describes it (4.4, 5.1, 5.2). It counts the tokens it gives; each lives for `lives_s`."""
+
+    given = 0
+    lives_s = 3600
+
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        is_known = self.headers.get("Authorization") == "Basic dXM6Y2FuYXJ5LTE=" and "grant_type=client_credentials" in form
+        FakeProvider.given += is_known
+        answer = (
+            {"access_token": f"t{self.given}", "token_type": "Bearer", "expires_in": self.lives_s}
+            if is_known
+            else {"error": "invalid_client"}
+        )
+        text = json.dumps(answer).encode()
+        self.send_response(200 if is_known else 401)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_token_is_kept_until_it_ends_and_a_refusal_quotes_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeProvider.given = 0
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeProvider)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/token"
+    monkeypatch.setenv("CLIENT_SECRET", "canary-1")
+    oauth = OAuth2(token_url=url, client_id="us", client_secret_env="CLIENT_SECRET")
+    assert [oauth.headers(), oauth.headers()] == [{"Authorization": "Bearer t1"}] * 2
+    monkeypatch.setenv("CLIENT_SECRET", "canary-2")
+    with pytest.raises(Misconfigured) as caught:
+        OAuth2(token_url=url, client_id="us", client_secret_env="CLIENT_SECRET").token()
+    assert "canary" not in str(caught.value)
     server.shutdown()
     server.server_close()
 

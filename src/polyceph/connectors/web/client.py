@@ -18,7 +18,7 @@ from polyceph.connectors.web.egress import Egress, transport
 from polyceph.connectors.web.options import OAuth2Auth, WebSource, checked_address, text_of
 from polyceph.connectors.web.patience import Pace, TokenRefusedError, TryAgainError, attempts, broken
 from polyceph.connectors.web.signing import KeyTransport, Signer, silence
-from polyceph.sdk import Denied, Invalid, Misconfigured, Unavailable, secret
+from polyceph.sdk import Denied, Invalid, Misconfigured, SecretStr, Unavailable, secret
 
 _REDIRECTS = 5
 _SEE_OTHER = (httpx.codes.MOVED_PERMANENTLY, httpx.codes.FOUND, httpx.codes.SEE_OTHER)
@@ -65,6 +65,27 @@ class WebClient:
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
+
+    def token(self) -> SecretStr:
+        """Return an access token of the source's OAuth 2.0, the kept one until shortly before it ends.
+
+        Raises:
+            Misconfigured: the source signs in otherwise, a secret is not set, or the provider does not accept the client.
+            Unavailable: the provider does not answer.
+        """
+        tokens = self._signer.tokens
+        if tokens is None:
+            raise Misconfigured("the source does not sign in with OAuth 2.0", hint="declare auth: {kind: oauth2, …}")
+        try:
+            for attempt in attempts(self._source.retries):
+                with attempt:
+                    try:
+                        return tokens.token()
+                    except httpx.TransportError as error:
+                        raise broken(error, "the token endpoint") from error
+        except TryAgainError as error:
+            raise Unavailable(f"the token endpoint does not answer: {error}", hint="check token_url and network, or try later") from error
+        raise AssertionError("stamina either returns or raises")
 
     def json(self, call: Call) -> tuple[Any, httpx.Headers]:
         """Return the JSON document of an answer, and its headers; numbers with a fraction come as `Decimal`.
