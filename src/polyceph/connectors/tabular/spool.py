@@ -68,6 +68,8 @@ class Spool:
 
 
 def _without_empty(texts: pa.Array, column: Column, dataset: FilesDataset) -> pa.Array:
+    if texts.null_count == len(texts):
+        return texts
     trimmed = pc.utf8_trim_whitespace(texts)
     kept = texts if column.logical_type == "string" else trimmed
     empty = pc.equal(pc.binary_length(trimmed), 0)

@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -62,14 +63,16 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
         Invalid: the workbook cannot be opened, is protected, claims too many cells, or its header or cells do not fit.
         NotFound: the sheet does not exist.
     """
-    with _opened(path, findings) as book:
+    with _opened(path, findings) as book, ThreadPoolExecutor(1) as beside:
         name = findings.form.table = _sheet_name(book, dataset, findings)
+        # Unpacking the sheet once more, for its error values, goes on while calamine reads it.
+        looked = beside.submit(_error_cells, path, name)
         sheet = _loaded(lambda: book.get_sheet_by_name(name), findings)
         _check_area(sheet, findings)
         merged = sheet.merged_cell_ranges
         values = _loaded(lambda: sheet.to_python(skip_empty_area=True), findings)
         start = sheet.start or (0, 0)
-    errors = _error_cells(path, name)
+        errors = looked.result()
     table = _table(name, values, start, dataset)
     header = _header(table, merged, columns, dataset, findings)
     body = _body(table, header, dataset, findings)
