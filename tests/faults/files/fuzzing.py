@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -57,6 +56,5 @@ def tallied(found: Iterable[tuple[int, str, Verdict]]) -> Tally:
         tally.slowest_s = max(tally.slowest_s, verdict.seconds)
         if verdict.is_bad:
             tally.bad.append((seed, done, verdict))
-    warm.close()  # what it used counts once it has ended
-    tally.largest_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    tally.largest_mb = warm.largest_mb()
     return tally

@@ -482,14 +482,14 @@ def test_s3_keeps_the_version_and_moves_objects(tmp_path: Path) -> None:
         host, port = server.get_host_and_port()
         endpoint = f"http://{host}:{port}"
         client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="anne", aws_secret_access_key=WORD)
-        client.create_bucket(Bucket="drop")
-        tag = client.put_object(Bucket="drop", Key="in/a.csv", Body=CSV.encode())["ETag"].strip('"')
-        client.put_object(Bucket="drop", Key="in/b.csv", Body=b"code;pupils\nx;y\n")
-        loads = Loads(tmp_path, {"url": "s3://drop/in", "endpoint": endpoint, "region": "us-east-1", **SIGN_IN})
+        client.create_bucket(Bucket="places")
+        tag = client.put_object(Bucket="places", Key="in/a.csv", Body=CSV.encode())["ETag"].strip('"')
+        client.put_object(Bucket="places", Key="in/b.csv", Body=b"code;pupils\nx;y\n")
+        loads = Loads(tmp_path, {"url": "s3://places/in", "endpoint": endpoint, "region": "us-east-1", **SIGN_IN})
         [first] = loads.run({"path": "a.csv", "archive": "done"})
         assert notes(first)["version"] == tag
         refusal(lambda: loads.run({"path": "*.csv", "quarantine": "refused"}))
-        names = {entry["Key"] for entry in client.list_objects_v2(Bucket="drop")["Contents"]}
+        names = {entry["Key"] for entry in client.list_objects_v2(Bucket="places")["Contents"]}
         assert names == {"in/done/a.csv", "in/refused/b.csv", "in/refused/b.csv.why.txt"}
         assert loads.run({"path": "*.csv", "may_be_absent": True, "stable_s": 60}) == []
     finally:

@@ -86,6 +86,7 @@ class _Own(threading.local):
     """The warm process of each thread: one file at a time goes through it. It ends with its thread, for then its pipes close."""
 
     warm: _Warm | None = None
+    largest_mb: int = 0
 
 
 _OWN = _Own()
@@ -103,11 +104,17 @@ def run(job: Path, seconds: float, environment: Mapping[str, str]) -> Ended:
             _OWN.warm = _Warm(environment)
         answer = _OWN.warm.ask(job, seconds)
         if answer is not None:
+            _OWN.largest_mb = max(_OWN.largest_mb, answer["peak_mb"])
             said = job.parent / "said"
             text = said.read_bytes()[-_SHOWN_BYTES:].decode(errors="replace") if said.exists() else ""
             return Ended(answer["code"], answer["is_late"], text)
         close()
     raise OSError("the process that reads files ends at once")
+
+
+def largest_mb() -> int:
+    """Return the most memory, in MiB, that a process took which read a file for this thread."""
+    return _OWN.largest_mb
 
 
 def close() -> None:
@@ -145,8 +152,8 @@ def _awaited(child: int, seconds: float) -> dict[str, object]:
     is_late = signal.sigtimedwait([signal.SIGCHLD], seconds) is None
     if is_late:
         os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    return {"code": os.waitstatus_to_exitcode(status), "is_late": is_late}
+    _, status, usage = os.wait4(child, 0)
+    return {"code": os.waitstatus_to_exitcode(status), "is_late": is_late, "peak_mb": usage.ru_maxrss // 1024}
 
 
 def _work(job: Path) -> None:

@@ -132,12 +132,11 @@ class Loads:
 @pytest.fixture(scope="session")
 def lake(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DomainLake]:
     name, folder = f"office_{secrets.token_hex(4)}", tmp_path_factory.mktemp("office")
-    word = secrets.token_hex(8)
+    word = "meuse's word"  # the same as other tests give this role: the server is one for all
     with psycopg.connect(postgres.url(), autocommit=True) as session:
         session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         if session.execute("SELECT FROM pg_roles WHERE rolname = 'domain_meuse'").fetchone() is None:
-            session.execute("CREATE ROLE domain_meuse LOGIN")
-        session.execute(sql.SQL("ALTER ROLE domain_meuse PASSWORD {}").format(sql.Literal(word)))
+            session.execute(sql.SQL("CREATE ROLE domain_meuse LOGIN PASSWORD {}").format(sql.Literal(word)))
     admin, extensions = postgres.at(name), install_extensions(folder / "extensions")
     catalogue = admin.as_role("domain_meuse", SecretStr(word))
     data = str(folder / "lakes" / "meuse")

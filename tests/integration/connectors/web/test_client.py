@@ -102,7 +102,7 @@ def test_a_server_that_drips_is_slow_and_not_broken(server: Faulty) -> None:
 
 def test_a_server_that_drips_for_ever_is_given_up(server: Faulty) -> None:
     server.on("/rows", Answer(b"[" + b" " * 400 + b"1]", drip_s=0.05))
-    error = refusal(server, timeout_s=0.1, retries=0)
+    error = refusal(server, timeout_s=0.5, retries=0)
     assert isinstance(error, Unavailable)
     assert "too slowly" in error.message
 
