@@ -17,9 +17,9 @@ from polyceph.connectors.mysql import MySqlConnector
 from polyceph.core.source_ports import Demand
 from polyceph.testing.federation.servers.mariadb_program import ADMIN, Programs
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "integration" / "connectors" / "sql"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from mariadb import MariaDb, running
+from mariadb_server import MariaDb, running
 
 ALLOWED_RATIO = 1.15
 WANTED = 5.0
