@@ -51,6 +51,7 @@ class Signer:
     def __init__(self, auth: Auth, post: Post, origin: str) -> None:
         self._auth = auth
         self._origin = origin_of(origin)
+        self._kept: dict[str, SecretStr] = {}
         self.tokens = TokenClient(auth, post) if isinstance(auth, OAuth2Auth) else None
 
     def is_home(self, url: str) -> bool:
@@ -69,9 +70,9 @@ class Signer:
         """Put the sign-in into a request; raise `Misconfigured` when a secret is not set or the provider refuses."""
         auth = self._auth
         if isinstance(auth, BasicAuth):
-            request.headers["Authorization"] = f"Basic {_basic(auth)}"
+            request.headers["Authorization"] = f"Basic {self._basic(auth)}"
         if isinstance(auth, ApiKeyAuth):
-            key = secret(auth.key_env)
+            key = self._word(auth.key_env)
             if auth.query is not None:
                 request.extensions = {**request.extensions, _KEY: (auth.query, key)}
             else:
@@ -87,12 +88,22 @@ class Signer:
                     text = text.replace(form, _REMOVED)
         return text
 
+    def _word(self, name: str) -> SecretStr:
+        """Return a secret, looked up once for a load: it may lie in a vault, and a load makes thousands of requests."""
+        if name not in self._kept:
+            self._kept[name] = secret(name)
+        return self._kept[name]
+
+    def _basic(self, auth: BasicAuth) -> str:
+        pair = f"{self._word(auth.user_env).get_secret_value()}:{self._word(auth.password_env).get_secret_value()}"
+        return base64.b64encode(pair.encode()).decode()
+
     def _secrets(self) -> Iterator[str]:
         auth = self._auth
         if isinstance(auth, ApiKeyAuth):
-            yield secret(auth.key_env).get_secret_value()
+            yield self._word(auth.key_env).get_secret_value()
         if isinstance(auth, BasicAuth):
-            yield from (_basic(auth), secret(auth.password_env).get_secret_value())
+            yield from (self._basic(auth), self._word(auth.password_env).get_secret_value())
         if self.tokens is not None:
             yield from self.tokens.secrets()
 
@@ -109,8 +120,3 @@ def silence() -> None:
         logger = logging.getLogger(name)
         if logger.getEffectiveLevel() < logging.WARNING:
             logger.setLevel(logging.WARNING)
-
-
-def _basic(auth: BasicAuth) -> str:
-    pair = f"{secret(auth.user_env).get_secret_value()}:{secret(auth.password_env).get_secret_value()}"
-    return base64.b64encode(pair.encode()).decode()
