@@ -1,0 +1,105 @@
+"""Who may ask for what: roles, actions, the principal who asks and the question. What may be answered is in `policies.authorisation`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from polyceph.core.model.classification import Classification
+from polyceph.core.model.event import Actor, ActorKind
+
+
+class Role(StrEnum):
+    """What somebody is to a domain, or to the federation as a whole."""
+
+    VISITOR = "visitor"
+    CONSUMER = "consumer"
+    ANALYST = "analyst"
+    STEWARD = "steward"
+    OWNER = "owner"
+    ENGINEER = "engineer"
+    PLATFORM_ENGINEER = "platform engineer"
+    DPO = "dpo"
+    AUDITOR = "auditor"
+
+
+class Action(StrEnum):
+    """What may be allowed, as `noun.verb`."""
+
+    PLATFORM_VIEW = "platform.view"
+    PLATFORM_ADMINISTER = "platform.administer"
+    DOMAIN_VIEW = "domain.view"
+    DOMAIN_PEOPLE = "domain.people"
+    DATASET_FIND = "dataset.find"
+    DATASET_DESCRIBE = "dataset.describe"
+    DATASET_READ = "dataset.read"
+    DATASET_REPORT = "dataset.report"
+    DATASET_WIPE = "dataset.wipe"
+    DRIFT_DECIDE = "drift.decide"
+    RUN_VIEW = "run.view"
+    RUN_LOGS = "run.logs"
+    RUN_LAUNCH = "run.launch"
+    RUN_STOP = "run.stop"
+    RUN_DELETE = "run.delete"
+    SCHEDULE_CHANGE = "schedule.change"
+    PARTITION_CHANGE = "partition.change"
+    LOCATION_RELOAD = "location.reload"
+    JOURNAL_READ = "journal.read"
+    SESSION_END = "session.end"
+    IDENTITY_CREATE = "identity.create"
+    IDENTITY_REVOKE = "identity.revoke"
+    EMERGENCY_OPEN = "emergency.open"
+
+
+class Standing(StrEnum):
+    """Whether who asks is known, and still."""
+
+    UNKNOWN = "unknown"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    LEFT = "left"
+
+
+FEDERATION = "*"
+"""The key under which roles for the federation as a whole stand."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks, as the door knows her: `roles` are held by domain, or under `FEDERATION`.
+
+    `scopes` limits a service identity to some actions; None limits nothing. `emergencies` holds, by domain, until when her
+    break-glass access lasts. `person` is the id in federation.yaml, None for somebody who is signed in and not declared there.
+    """
+
+    actor: Actor
+    standing: Standing
+    roles: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+    person: str | None = None
+    name: str = ""
+    scopes: frozenset[Action] | None = None
+    emergencies: Mapping[str, datetime] = field(default_factory=dict)
+    session: str | None = None
+    """Which session she acts in, as its public id (never the secret of the cookie)."""
+    language: str | None = None
+
+
+NOBODY = Principal(Actor(ActorKind.PERSON, "nobody"), Standing.UNKNOWN)
+"""Whoever is not signed in."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """May she do this? `domain` is the one it concerns, None for the federation; `now` is given, never taken."""
+
+    action: Action
+    now: datetime
+    domain: str | None = None
+    dataset: str | None = None
+    classification: Classification | None = None
+    requested_by: str | None = None
+    """Who asked for what is to be decided now: nobody decides what she asked for."""
+    has_grant: bool = False
+    """Whether a grant in force lets her read the dataset."""
