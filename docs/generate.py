@@ -128,7 +128,7 @@ def rights() -> str:
         order = [[role.value for role in Role if role in where] for where in (right.own, right.other, right.federation)]
         return tuple(", ".join(roles) or "–" for roles in order)  # type: ignore[return-value]
 
-    out = ["# Rights", "", *_table(("role", "who holds it"), [(role.value, said) for role, said in access_words.ROLES.items()]), *_STATES]
+    out = ["# Rights", "", *_table(("role", "who holds it"), [(role.value, said) for role, said in access_words.ROLES.items()]), _STATES]
     head = ("action", "held in that domain", "in another domain", "for the federation", "besides")
     rows = []
     for action in Action:
@@ -166,9 +166,7 @@ def conformance() -> str:
     return page()
 
 
-_STATES = (
-    """\
-What the table does not allow is refused. Roles add up; one taken away never allows more. Above it stand, whatever the role:
+_STATES = """What the table does not allow is refused. Roles add up; one taken away never allows more. Above it stand, whatever the role:
 
 - Whoever is not signed in, has left, or whose session or token has expired may nothing.
 - A service identity may what its roles *and* its scopes allow, and nothing that is for *people alone*.
@@ -177,11 +175,9 @@ What the table does not allow is refused. Roles add up; one taken away never all
 - *A grant* allows it on the dataset it names, until it ends. *Emergency access* allows it in its domain, to a person, until it ends.
 - A federation's own policies are asked after the table and can only refuse.
 
-A refusal reads the same for a dataset that somebody may not find and for one that is not there. How to give roles:
+A refusal tells nothing of a dataset that somebody may not find, and doors answer as if it were not there. How to give roles:
 [give roles](../how-to/give-roles.md). Why it is so: [permission](../explanation/permission.md).
-""".splitlines()
-    + [""]
-)
+"""
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": commands,
     "settings.md": settings,
