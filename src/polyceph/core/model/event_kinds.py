@@ -67,6 +67,11 @@ _ALL = (
     ),
     EventKind("drift.mapped", "dataset", "The data owner mapped a drift on the contract as it is", "number, differences, versions"),
     EventKind("drift.refused", "dataset", "The data owner refused what drifts, or somebody's decision was refused", "number, differences"),
+    # emergency access
+    EventKind("emergency.opened", "domain", "Somebody got emergency access to a domain", "number, who, until when, who is to be told"),
+    EventKind("emergency.closed", "domain", "Emergency access was ended before its time", "number, who had it, who ended it"),
+    EventKind("emergency.expired", "domain", "Emergency access ended by itself", "number, who had it, until when"),
+    EventKind("emergency.refused", "domain", "Opening or closing emergency access was refused", "what was asked for"),
     # the platform itself
     EventKind("platform.started", "platform", "The platform started", "release, revision of the store, commit, how the last stop was"),
     EventKind("platform.stopped", "platform", "The platform was stopped"),
