@@ -7,13 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
+from polyceph.core.model.access import ROLES_OF_A_DOMAIN, Role
 from polyceph.core.policies.naming import NAME_PATTERN
 
 LANGUAGES = ("fr", "nl", "de", "en")
 CHANNEL_KINDS = ("ntfy", "teams", "email")
 OUTPUT_KINDS = ("postgres", "parquet", "csv", "xlsx")
+ROLES = tuple(role.value for role in Role)
+DOMAIN_ROLES = tuple(role.value for role in Role if role in ROLES_OF_A_DOMAIN)
 
 Language = Literal["fr", "nl", "de", "en"]
+RoleName = Literal["visitor", "consumer", "analyst", "steward", "owner", "engineer", "platform engineer", "dpo", "auditor"]
+"""All of them: where one cannot be held is told by a policy, which says why."""
 Name = Annotated[str, Field(json_schema_extra={"pattern": NAME_PATTERN})]
 """Checked by the naming policy, which explains itself; the pattern is for editors."""
 Schedule = Annotated[
@@ -55,6 +60,35 @@ class PersonForm(Form):
     left: date | None = Field(default=None, description="First day without this person; from then on somebody else must answer.")
 
 
+class DomainRoleForm(Form):
+    """A role in this domain and who holds it: people of federation.yaml, groups of the sign-in, or both."""
+
+    role: Annotated[RoleName, Field(json_schema_extra={"enum": list(DOMAIN_ROLES)})] = Field(
+        description="What they are here; owner and data steward are named by their own keys."
+    )
+    people: list[str] = Field(default_factory=list, description="Ids of people.", examples=[["anne.dupont"]])
+    groups: list[str] = Field(
+        default_factory=list,
+        description="Groups as the sign-in tells them: names, or object ids of Entra ID.",
+        examples=[["pupils-analysts"]],
+    )
+
+
+class RoleForm(Form):
+    """A role and who holds it, in one domain or for the federation as a whole."""
+
+    role: Annotated[RoleName, Field(json_schema_extra={"enum": [role for role in ROLES if role != "owner"]})] = Field(
+        description="What they are; steward and engineer only in a domain, platform engineer only without."
+    )
+    domain: Name | None = Field(default=None, description="The domain it is held in; without it, the federation as a whole.")
+    people: list[str] = Field(default_factory=list, description="Ids of people.", examples=[["anne.dupont"]])
+    groups: list[str] = Field(
+        default_factory=list,
+        description="Groups as the sign-in tells them: names, or object ids of Entra ID.",
+        examples=[["data-protection"]],
+    )
+
+
 class HeadPlaceForm(Form):
     """One place outside the database where signed heads of the journal go: exactly one of folder, git and mail."""
 
@@ -83,6 +117,9 @@ class FederationForm(Form):
     people: dict[str, PersonForm] = Field(
         default_factory=dict, description="People who own, steward or stand in, by an id such as anne.dupont."
     )
+    roles: list[RoleForm] = Field(
+        default_factory=list, description="Who is what, beside the owners and stewards that domains and contracts name."
+    )
     journal: JournalForm = Field(default=JournalForm(), description="Where signed heads of the journal are kept outside the database.")
 
 
@@ -106,6 +143,7 @@ class DomainForm(Form):
     witness: str | None = Field(
         default=None, description="Verifier key by which this domain signs heads of the journal (polyceph journal witness prints it)."
     )
+    roles: list[DomainRoleForm] = Field(default_factory=list, description="Who is what in this domain, beside its owner and steward.")
     sources: dict[str, SourceForm] = Field(default_factory=dict, description="Where data comes from, by name.")
     consumes: list[str] = Field(
         default_factory=list,

@@ -88,6 +88,40 @@ FEDERATION = [
     m("e-mail", ROOT, "luc.petit@example.org", "§luc.petit", "is no e-mail address"),
     m("day that does not exist", ROOT, "left: 2026-03-31", "left: §2026-02-30", "left must be a date (2026-03-31), not '2026-02-30'"),
     m("day in local order", ROOT, "left: 2026-03-31", "left: §31/03/2026", "left must be a date (2026-03-31), not '31/03/2026'"),
+    m("unknown role", ROOT, "people:\n", "roles:\n- {role: §analist, people: [anne.dupont]}\npeople:\n", "role 'analist'", "mean analyst?"),
+    m(
+        "role of nobody",
+        ROOT,
+        "people:\n",
+        "roles:\n- {role: §auditor}\npeople:\n",
+        "nobody is auditor here",
+        "name people, groups or both",
+    ),
+    m(
+        "role in an unknown domain",
+        ROOT,
+        "people:\n",
+        "roles:\n- {role: analyst, domain: §educaton, groups: [a]}\npeople:\n",
+        "domain 'educaton' is unknown",
+        "did you mean education?",
+    ),
+    m("engineer of everything", ROOT, "people:\n", "roles:\n- {role: §engineer, groups: [a]}\npeople:\n", "is held in a domain", "domain:"),
+    m(
+        "platform engineer of a domain",
+        ROOT,
+        "people:\n",
+        "roles:\n- {role: §platform engineer, domain: education, groups: [a]}\npeople:\n",
+        "held for the federation as a whole",
+    ),
+    m(
+        "role of an unknown person",
+        ROOT,
+        "people:\n",
+        "roles:\n- role: dpo\n  people: [anne.dupont, §ana.dupont]\npeople:\n",
+        "'ana.dupont' is no person of the federation",
+        "did you mean anne.dupont?",
+    ),
+    m("role with an unknown key", ROOT, "people:\n", "roles:\n- {role: dpo, §person: [a], groups: [b]}\npeople:\n", "'person' is unknown"),
     m(
         "a secret in clear",
         ROOT,
@@ -128,6 +162,29 @@ YAML = [
 ]
 
 DOMAIN = [
+    m(
+        "domain gives oversight",
+        EDUCATION,
+        "consumes:",
+        "roles:\n- {role: §auditor, people: [eva.simon]}\nconsumes:",
+        "not a domain's to give",
+        "federation.yaml, under roles",
+    ),
+    m("a second owner", EDUCATION, "consumes:", "roles:\n- {role: §owner, people: [eva.simon]}\nconsumes:", "one person answers"),
+    m(
+        "domain gives a role elsewhere",
+        EDUCATION,
+        "consumes:",
+        "roles:\n- {role: analyst, §domain: data_office, people: [eva.simon]}\nconsumes:",
+        "key 'domain' is unknown",
+    ),
+    m(
+        "domain gives a role to somebody unknown",
+        EDUCATION,
+        "consumes:",
+        "roles:\n- {role: analyst, people: [§nobody]}\nconsumes:",
+        "'nobody' is no person of the federation",
+    ),
     m(
         "no domain.yaml",
         EDUCATION,

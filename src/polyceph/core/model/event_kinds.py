@@ -32,6 +32,8 @@ _ALL = (
     EventKind("owner.changed", "domain or dataset", "A domain or dataset has another data owner", "the old and the new owner"),
     EventKind("steward.changed", "domain or dataset", "A domain or dataset has another data steward", "the old and the new steward"),
     EventKind("interim_owner.changed", "domain", "A domain has another interim owner", "the old and the new"),
+    EventKind("role.given", "domain or federation", "A role was declared to be somebody's or a group's", "role, person or group"),
+    EventKind("role.withdrawn", "domain or federation", "A role is declared somebody's or a group's no more", "role, person or group"),
     EventKind("witness.changed", "domain", "A domain cosigns heads of the journal with another key, or ceases to", "the keys"),
     EventKind("source.added", "source", "A source was declared", "its connector and the digest of its options"),
     EventKind("source.changed", "source", "Connector or options of a source changed", "connector and digests of the options"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from polyceph.core.model.access import RoleGrant
 from polyceph.core.model.domain import Domain
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
@@ -54,5 +55,7 @@ class Federation:
     """SHA-256 over the bytes of every declaration, hexadecimal."""
     links: Mapping[str, str] = field(default_factory=dict)
     heads_kept_in: tuple[HeadPlace, ...] = ()
+    roles: tuple[RoleGrant, ...] = ()
+    """Roles that federation.yaml gives, of the federation and of domains; those that domains give are theirs."""
     warnings: tuple[Problem, ...] = ()
     """What does not stop the federation and still wants somebody's attention, sorted by file and line."""
