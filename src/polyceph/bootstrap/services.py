@@ -46,7 +46,7 @@ class Issued:
 class ServiceDesk:
     """What pages, commands and the token endpoint do about service identities.
 
-    `who` is the principal who asks at a page; None is whoever types at the machine: she has the store's keys anyway, and is recorded by name.
+    `who` is the principal who asks at a page; None is whoever types at the machine: she has the keys of the store anyway.
     """
 
     identity: Identity

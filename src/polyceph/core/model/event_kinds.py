@@ -21,6 +21,7 @@ _ALL = (
     # what is declared
     EventKind("federation.applied", "federation", "Declarations were applied", "digests, number of differences by kind, domains left out"),
     EventKind("federation.changed", "federation", "Name, title, languages, environments or channels changed", "the old and the new"),
+    EventKind("sign_in.changed", "federation", "Providers of sign-in or limits of sessions changed", "the old and the new"),
     EventKind("federation.refused", "federation", "Declarations break rules and were not applied", "digest of problems, the first 50"),
     EventKind("domain.added", "domain", "A domain was declared", "title, owner, steward, interim owner, contact"),
     EventKind("domain.changed", "domain", "Title or contact of a domain changed", "the old and the new"),
