@@ -152,7 +152,7 @@ PROVIDERS = [
     p("issuer without TLS", "https://sso", "§http://sso", "is not https", "whoever is on the way"),
     p("issuer that is no address", "https://sso.example.org/realms/wallonia", "§sso.example.org", "is no address of a provider"),
     p("secret in clear", "SIGN_IN_SECRET", "§hunter2hunter2", "must be the name of an environment variable", "not shown"),
-    p("secret under another key", "client_secret_env: SIGN_IN_SECRET", "§client_secret: hunter2", "holds a literal secret", others=2),
+    p("secret under another key", "client_secret_env: SIGN_IN_SECRET", "client_secret: §hunter2", "holds a literal secret", others=1),
     p("unknown key of a provider", "client_id:", "§clientid:", "key 'clientid' is unknown", "did you mean client_id?"),
     p("no client id", "      client_id: polyceph\n", "", "key 'client_id' is missing", others=0),
     p(
