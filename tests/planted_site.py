@@ -104,9 +104,13 @@ _I, _C, _P, _S = Classification.INTERNAL, Classification.CONFIDENTIAL, Classific
 _DATASETS = (
     _dataset("education.raw.pupils", "Pupils as the schools send them", "One row a pupil and delivery.", _C, _PERSON),
     _dataset("education.gold.schools", "Schools", "Every recognised school with its town and the number of pupils.", _P, _SCHOOL),
-    _dataset("education.gold.enrolments", "Enrolments by town and year", "Counts by town, year and level; nobody can be told.", _I, _SCHOOL),
+    _dataset(
+        "education.gold.enrolments", "Enrolments by town and year", "Counts by town, year and level; nobody can be told.", _I, _SCHOOL
+    ),
     _dataset("education.output.schools", "Schools for the map", "What the public map shows.", _P, _SCHOOL, "education.gold.schools"),
-    _dataset("culture.gold.museums", "Museums and collections", "Recognised museums, their collections and visitors by month.", _P, _SCHOOL),
+    _dataset(
+        "culture.gold.museums", "Museums and collections", "Recognised museums, their collections and visitors by month.", _P, _SCHOOL
+    ),
     _dataset("culture.raw.loans", "Loans of libraries", "Each loan, without the name of who borrows.", _I, _SCHOOL),
     _dataset(
         "health.gold.cases",
@@ -125,7 +129,9 @@ _TITLES = {
 
 def federation() -> Federation:
     """Return the federation as declared."""
-    people = {name: Person(name, name.replace(".", " ").title(), f"{name}@example.org") for name in ("claire.martin", "marc.leroy", "an.peeters")}
+    people = {
+        name: Person(name, name.replace(".", " ").title(), f"{name}@example.org") for name in ("claire.martin", "marc.leroy", "an.peeters")
+    }
     domains = {}
     for name, title in _TITLES.items():
         place = Place(f"domains/{name}/domain.yaml")

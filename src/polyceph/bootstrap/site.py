@@ -139,7 +139,9 @@ class Site:
 
     def row_counts(self, dataset: DatasetId) -> tuple[RowCount, ...]:
         """Return how the rows of a dataset grew, as `states` does."""
-        asked = self.kept(("rows", dataset), lambda: self._ask_lake(dataset.domain, lambda session, lake: row_counts(session, lake, dataset)))
+        asked = self.kept(
+            ("rows", dataset), lambda: self._ask_lake(dataset.domain, lambda session, lake: row_counts(session, lake, dataset))
+        )
         return asked or ()
 
     def _ask_lake(self, domain: str, ask: Callable[..., Made]) -> Made | None:
