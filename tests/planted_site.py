@@ -11,13 +11,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from polyceph.bootstrap.declared import Usable, lake_address
+from polyceph.bootstrap.identity import Identity
 from polyceph.bootstrap.site import Site
 from polyceph.core.model.access import FEDERATION, NOBODY, Principal, Role, Standing
 from polyceph.core.model.classification import Classification, PersonalData
@@ -30,6 +31,7 @@ from polyceph.core.model.event import Actor, ActorKind, Event
 from polyceph.core.model.federation import Environment, Federation
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
+from polyceph.core.model.sign_in import Session
 from polyceph.core.ports import RunOutcome, RunRequest
 from polyceph.core.usecases import runs
 from polyceph.core.usecases.federation import apply_federation
@@ -63,8 +65,8 @@ PEOPLE: Mapping[str, Principal] = {
 }
 
 
-class Table:
-    """Who is who, by the value of the cookie."""
+class Table(Identity):
+    """Who is who, by the value of the cookie; everything else is as it is served."""
 
     def principal_of(self, cookie: str | None, bearer: str | None) -> Principal:
         return PEOPLE.get(cookie or bearer or "", NOBODY)
@@ -165,11 +167,15 @@ def planted_site(postgres: PostgresAddress, folder: Path, **web: object) -> Iter
     migrate(addresses.owner)
     store = engine(addresses.app, pool_size=8)
     try:
-        site = Site(settings, store, addresses, Table(), secrets.token_bytes(32), load=lambda _: Usable(made, {}))
+        site = Site(settings, store, addresses, secrets.token_bytes(32), load=lambda _: Usable(made, {}), identify=_table)
         _plant(postgres, site, made, folder)
         yield Planted(site, application(site, routes=ROUTES, mounts={}, links=LINKS), made, addresses)
     finally:
         store.dispose()
+
+
+def _table(site: Site) -> Table:
+    return Table(site.settings, site.engine, lambda: site.federation, site.address)
 
 
 def _plant(postgres: PostgresAddress, site: Site, made: Federation, folder: Path) -> None:
@@ -179,6 +185,7 @@ def _plant(postgres: PostgresAddress, site: Site, made: Federation, folder: Path
     _plant_drift(site, "education.raw.pupils", "Commune")
     _plant_drift(site, "health.gold.cases", CANARY)
     _plant_served(site, actor)
+    _plant_sessions(site)
     extensions = install_extensions(folder / "state" / "extensions")
     for domain in ("education", "culture", "health"):
         _plant_lake(postgres, site, domain, extensions)
@@ -214,6 +221,29 @@ def _plant_served(site: Site, actor: Actor) -> None:
         after = {"rows": 2512, "columns": None, "where": "postgresql://reader@localhost:5432/polyceph_output/education.schools"}
         work.record(Event(actor, "postgres", "dataset.served", "dataset", "education.output.schools", "education", after=after))
         work.commit()
+
+
+def _plant_sessions(site: Site) -> None:
+    for number, name in enumerate(("claire.martin", "all.platform_engineer")):
+        now = site.now()
+        session = Session(
+            bytes([number]) * 32,
+            f"session-of-{name}",
+            "local",
+            name,
+            name,
+            now,
+            now,
+            now + timedelta(hours=8),
+            timedelta(hours=1),
+            person=name,
+            name=name.replace(".", " ").title(),
+            agent="Firefox 140 on Linux",
+        )
+        with site.work() as work:
+            work.open_session(session)
+            work.record(Event(Actor(ActorKind.PERSON, name), "web", "session.opened", "session", session.id))
+            work.commit()
 
 
 def _plant_lake(postgres: PostgresAddress, site: Site, domain: str, extensions: Path) -> None:

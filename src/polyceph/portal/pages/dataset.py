@@ -16,7 +16,7 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Domain
 from polyceph.errors import NotFound
 from polyceph.lake.history import RowCount
-from polyceph.portal.knowledge import Known, dataset_path, known_dataset, known_datasets, person_name
+from polyceph.portal.knowledge import Known, dataset_path, facts_of, known_dataset, known_datasets, person_name
 from polyceph.portal.plot import Plot, plotted
 from polyceph.portal.runs import RunLine, run_lines
 from polyceph.store.overview import Served
@@ -82,7 +82,13 @@ class DatasetPage:
     readers: Sequence[Neighbour]
 
 
-@page("/datasets/{domain}/{zone}/{name}", action=Action.DATASET_FIND, domain_from="domain", hides=True)
+def _facts(request: Request) -> Mapping[str, object]:
+    """Return what decides besides the domain. A dataset that does not exist is decided about as a secret one."""
+    wanted = _wanted(request.path_params)
+    return facts_of(site_of(request), wanted)
+
+
+@page("/datasets/{domain}/{zone}/{name}", action=Action.DATASET_FIND, domain_from="domain", hides=True, about=_facts)
 def dataset(request: Request) -> Response:
     """Show a dataset."""
     site, who = site_of(request), principal_of(request)

@@ -13,7 +13,7 @@ from polyceph.bootstrap.site import Site, domain_of
 from polyceph.core.model.access import Action, Principal
 from polyceph.core.model.domain import Domain
 from polyceph.core.model.drift import State
-from polyceph.portal.knowledge import Card, card, dataset_path, known_datasets, person_name
+from polyceph.portal.knowledge import Card, Known, card, dataset_path, known_datasets, person_name
 from polyceph.portal.runs import RunLine, run_lines
 from polyceph.web.pages import Open, page
 from polyceph.web.render import render
@@ -104,7 +104,7 @@ def _page(site: Site, who: Principal, one: Domain) -> DomainPage:
     def may(action: Action) -> bool:
         return site.may(who, action, domain=one.name).allowed
 
-    shows_runs = may(Action.RUN_VIEW)
+    shows_runs, known = may(Action.RUN_VIEW), known_datasets(site, who, one.name)
     sources = [SourceLine(name, source.connector) for name, source in sorted(one.sources.items())]
     return DomainPage(
         name=one.name,
@@ -113,17 +113,18 @@ def _page(site: Site, who: Principal, one: Domain) -> DomainPage:
         steward=person_name(site, one.steward),
         interim_owner=person_name(site, one.interim_owner),
         contact=one.contact,
-        cards=[card(site, known) for known in known_datasets(site, who, one.name)],
+        cards=[card(site, each) for each in known],
         sources=sources if shows_runs else None,
         runs=run_lines(site.overview().runs(one.name, most=_RUNS)) if shows_runs else None,
         shows_errors=may(Action.RUN_LOGS),
-        waiting=_waiting(site, one.name) if may(Action.DATASET_DESCRIBE) else (),
+        waiting=_waiting(site, known),
         problem=site.declared().left_out.get(one.name) if shows_runs else None,
         shows_people=may(Action.DOMAIN_PEOPLE),
         shows_identities=may(Action.IDENTITY_CREATE) or may(Action.IDENTITY_REVOKE),
     )
 
 
-def _waiting(site: Site, name: str) -> list[Waiting]:
-    found = [one for one in site.queries().drifts(State.WAITING) if one.sighting.dataset.domain == name]
+def _waiting(site: Site, known: Sequence[Known]) -> list[Waiting]:
+    described = {one.id for one in known if one.is_described}
+    found = [one for one in site.queries().drifts(State.WAITING) if one.sighting.dataset in described]
     return [Waiting(one.number, str(one.sighting.dataset), dataset_path(one.sighting.dataset), one.found_at) for one in found]
