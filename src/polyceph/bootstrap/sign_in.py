@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -51,7 +51,9 @@ class Returned:
     """What a browser brings back: parameters of the callback, and what its cookies hold."""
 
     state: str | None = None
-    answer: Answer = field(default_factory=Answer)
+    code: str | None = None
+    issuer: str | None = None
+    error: str | None = None
     browser: str | None = None
     cookie: str | None = None
     agent: str = ""
@@ -103,7 +105,7 @@ class SignInDesk:
         try:
             client = self._client(provider)
             pending = self._pending(provider, back)
-            claims = client.finish(pending, back.answer)
+            claims = client.finish(pending, Answer(back.code, back.issuer, back.error))
         except Denied as error:
             self._record(provider, error)
             raise
