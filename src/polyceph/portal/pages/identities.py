@@ -14,6 +14,7 @@ from polyceph.bootstrap.services import ServiceDesk, Wish
 from polyceph.bootstrap.site import Site
 from polyceph.core.model.access import FEDERATION, Action, Principal, Role
 from polyceph.core.model.service_identity import KnownService
+from polyceph.core.policies.rights import BY_PEOPLE_ALONE
 from polyceph.core.policies.service_identities import GOOD_ROLES, GOOD_SCOPES
 from polyceph.errors import Invalid, NotFound
 from polyceph.portal.knowledge import person_name
@@ -24,6 +25,8 @@ from polyceph.web.scope import principal_of, site_of
 _DAYS = (30, 90, 180, 365)
 _OVERLAP_HOURS = (0, 1, 24, 168)
 _SCOPE = "scope-"
+_SCOPES = tuple(one for one in GOOD_SCOPES if Action(one) not in BY_PEOPLE_ALONE)
+"""What is on offer: what is for people alone would be refused whatever the scope."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def identities(request: Request) -> Response:
     found = [_line(site, who, one) for one in ServiceDesk(site.identity).list(who)]
     mine = [(one.name, one.title) for one in site.federation.domains.values() if _may_create(site, who, one.name)]
     asked = request.query_params.get("domain", "")
-    context = IdentitiesPage(found, mine, asked, GOOD_ROLES, GOOD_SCOPES, _DAYS, _OVERLAP_HOURS)
+    context = IdentitiesPage(found, mine, asked, GOOD_ROLES, _SCOPES, _DAYS, _OVERLAP_HOURS)
     return render(request, "portal/identities.html", context)
 
 
@@ -80,7 +83,7 @@ def identities(request: Request) -> Response:
 def create(request: Request) -> Response:
     """Make a service identity and show its token; who may not is refused by the use case, and that is recorded."""
     site, who, form = site_of(request), principal_of(request), form_of(request)
-    scopes = frozenset(Action(one) for one in GOOD_SCOPES if f"{_SCOPE}{one}" in form)
+    scopes = frozenset(Action(one) for one in _SCOPES if f"{_SCOPE}{one}" in form)
     roles = {form.get("domain", ""): frozenset({_role(form.get("role", ""))})}
     if form.get("domain", "") not in site.federation.domains:
         raise Invalid("a service identity works in a domain", hint="choose one of yours")
