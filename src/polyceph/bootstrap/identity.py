@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from polyceph.bootstrap.deciding import decider
 from polyceph.bootstrap.declared import SystemClock
 from polyceph.bootstrap.declared import today as day_of
 from polyceph.core.model.access import FEDERATION, NOBODY, Principal, Role, Standing
@@ -24,6 +25,7 @@ from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.service_identity import ServiceIdentity, ServiceSecret
 from polyceph.core.model.sign_in import LOCAL, Provider, Session
+from polyceph.core.policies.authorisation import Decide
 from polyceph.core.policies.emergencies import lasting
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.policies.service_identities import secret_counts
@@ -64,6 +66,7 @@ class Identity:
     address: str
     clock: Clock = field(default_factory=SystemClock)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    decide: Decide = field(default_factory=decider, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
     _kept: OrderedDict[bytes, tuple[float, Any]] = field(default_factory=OrderedDict, repr=False)
     _clients: dict[str, OidcClient] = field(default_factory=dict, repr=False)

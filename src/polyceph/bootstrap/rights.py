@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from polyceph import plugins
+from polyceph.bootstrap.deciding import decider, informed_decider
 from polyceph.bootstrap.declared import SystemClock, today
 from polyceph.bootstrap.platform import Platform, this_actor
 from polyceph.core.model.access import Action, Principal, Question, Standing
@@ -13,37 +13,13 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.emergency import Emergency, Opening
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
-from polyceph.core.policies.authorisation import Decide
 from polyceph.core.policies.emergencies import lasting, to_be_told
 from polyceph.core.policies.nearest import did_you_mean
-from polyceph.core.policies.questions import informed
-from polyceph.core.policies.restriction import restricted
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.usecases import emergencies
-from polyceph.errors import Misconfigured, NotFound
+from polyceph.errors import NotFound
 from polyceph.settings import Settings
 from polyceph.store.unit_of_work import PostgresUnitOfWork
-
-
-def decider() -> Decide:
-    """Return the function that decides, with every policy installed under `polyceph.policies`: each can only refuse.
-
-    Raises:
-        Misconfigured: a policy cannot load or is none.
-    """
-    policies = {name: plugins.load(plugins.POLICIES, name) for name in plugins.names(plugins.POLICIES)}
-    for name, policy in policies.items():
-        if not callable(policy):
-            raise Misconfigured(f"policy {name} is no function", hint="it takes a Principal and a Question and returns a Decision")
-    return restricted(policies)
-
-
-def informed_decider(federation: Callable[[], Federation]) -> Decide:
-    """Return what every door asks: `decider`, told what is declared of the dataset in question.
-
-    `federation` returns the declarations applied last.
-    """
-    return informed(decider(), federation)
 
 
 @dataclass(frozen=True)
