@@ -219,7 +219,7 @@ def raw_status(address: str, path: str, who: str) -> int:
     """Return the status of a request whose path no client tidied up."""
     parts = urlsplit(address)
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20) as connection:
-        head = [f"GET {path} HTTP/1.1", f"Host: {parts.netloc}", "Accept: text/html", f"Cookie: polyceph-session={who}", "Connection: close"]
+        head = [f"GET {path} HTTP/1.1", f"Host: {parts.netloc}", f"Cookie: polyceph-session={who}", "Connection: close"]
         connection.sendall("\r\n".join([*head, "", ""]).encode("latin-1"))
         return int(connection.recv(64).split()[1])
 
