@@ -8,6 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
+from polyceph.core.identity_ports import IdentityChanges
 from polyceph.core.journal_ports import JournalChanges
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.drift import Drift, Sighting, State
@@ -134,7 +135,7 @@ class RecordedDataset:
     removed_at: datetime | None = None
 
 
-class UnitOfWork(JournalChanges, Protocol):
+class UnitOfWork(JournalChanges, IdentityChanges, Protocol):
     """One transaction on the store; leaving it without `commit` rolls back."""
 
     def __enter__(self) -> Self: ...

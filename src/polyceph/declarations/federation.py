@@ -110,6 +110,7 @@ def _result(root: Root, domains: Sequence[DomainFacts], *, wards: Wards, finding
         people=root.people or {},
         heads_kept_in=root.heads_kept_in,
         roles=root.roles,
+        sign_in=root.sign_in,
         domains={facts.name: _domain(facts, *wards[facts.name]) for facts in domains},
         place=root.place,
         digest=hashlib.sha256(digests.encode()).hexdigest(),

@@ -13,6 +13,7 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.federation import Channel, Environment, HeadPlace
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
+from polyceph.core.model.sign_in import SignIn
 from polyceph.core.policies.naming import name_is_allowed
 from polyceph.core.policies.nearest import did_you_mean
 from polyceph.declarations.findings import Findings
@@ -20,6 +21,7 @@ from polyceph.declarations.forms import LANGUAGES, FederationForm
 from polyceph.declarations.positions import Document
 from polyceph.declarations.roles import read_roles
 from polyceph.declarations.shapes import check_shape
+from polyceph.declarations.sign_in import read_sign_in
 from polyceph.declarations.yaml_files import parse_one, read_bytes
 
 FILE = "federation.yaml"
@@ -42,6 +44,7 @@ class Root:
     people: Mapping[str, Person] | None = None
     heads_kept_in: tuple[HeadPlace, ...] = ()
     roles: tuple[RoleGrant, ...] = ()
+    sign_in: SignIn = field(default_factory=SignIn)
     place: Place = field(default_factory=lambda: Place(FILE))
     digest: str = ""
 
@@ -70,6 +73,7 @@ def read_root(folder: Path, findings: Findings, *, domains: Collection[str]) -> 
         channels=_channels(document),
         people=people,
         roles=read_roles(document, people, findings=findings, domains=domains),
+        sign_in=read_sign_in(document, findings),
         heads_kept_in=_head_places(document, findings),
         place=document.place("name"),
         digest=raw.digest,

@@ -23,6 +23,7 @@ from polyceph.store import emergencies, journal_changes, rows
 from polyceph.store.canonical import canonical
 from polyceph.store.connection import translated
 from polyceph.store.declared import make_known
+from polyceph.store.identity_changes import RecordsIdentity
 from polyceph.store.queries import last_digest_statement
 from polyceph.store.recording import record_alone, record_in
 from polyceph.store.tables import declaration, drift, reading_seen, run_request, snapshot
@@ -32,7 +33,7 @@ _APPLY_LOCK = 7_030_003
 _ENDS = ("SUCCESS", "FAILURE", "CANCELED")
 
 
-class PostgresUnitOfWork:
+class PostgresUnitOfWork(RecordsIdentity):
     """`core.ports.UnitOfWork` on PostgreSQL; each time it is entered it is a transaction of its own, begun by its first change.
 
     Events are kept until the commit and written there, in that transaction, in their order.

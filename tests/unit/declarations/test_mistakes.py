@@ -132,6 +132,44 @@ FEDERATION = [
     ),
 ]
 
+SIGN_IN = """\
+sign_in:
+  providers:
+    keycloak:
+      issuer: https://sso.example.org/realms/wallonia
+      client_id: polyceph
+      client_secret_env: SIGN_IN_SECRET
+"""
+
+
+def p(name: str, old: str, new: str, *says: str, **more) -> Mistake:
+    """Return a mistake in the sign-in of a federation."""
+    assert old in SIGN_IN
+    return m(name, ROOT, "people:", SIGN_IN.replace(old, new, 1) + "people:", *says, **more)
+
+
+PROVIDERS = [
+    p("issuer without TLS", "https://sso", "§http://sso", "is not https", "whoever is on the way"),
+    p("issuer that is no address", "https://sso.example.org/realms/wallonia", "§sso.example.org", "is no address of a provider"),
+    p("secret in clear", "SIGN_IN_SECRET", "§hunter2hunter2", "must be the name of an environment variable", "not shown"),
+    p("secret under another key", "client_secret_env: SIGN_IN_SECRET", "client_secret: §hunter2", "holds a literal secret", others=1),
+    p("unknown key of a provider", "client_id:", "§clientid:", "key 'clientid' is unknown", "did you mean client_id?"),
+    p("no client id", "      client_id: polyceph\n", "", "key 'client_id' is missing", others=0),
+    p(
+        "algorithm that anybody can sign with",
+        "client_id:",
+        "algorithms: [§HS256]\n      client_id:",
+        "algorithms 'HS256' is unknown",
+        "RS256",
+    ),
+    p("no algorithm", "client_id:", "algorithms: [§none]\n      client_id:", "algorithms 'none' is unknown"),
+    p("scopes without openid", "client_id:", "scopes: §[email]\n      client_id:", "lack openid"),
+    p("host with a path", "client_id:", "hosts: [§https://keys.example.org]\n      client_id:", "is no host", "write the host alone"),
+    p("name of a provider", "    keycloak:", "    §Key Cloak:", "provider name 'Key Cloak' is not allowed"),
+    p("the local account's name", "    keycloak:", "    §local:", "is the name of the account of this machine"),
+    p("sessions without end", "  providers:", "  absolute_hours: §9999\n  providers:", "absolute_hours '9999' is wrong", "168"),
+]
+
 YAML = [
     m("tab", ROOT, "environments:\n  dev:", "environments:\n§\tdev:", "a tab stands where spaces are needed", others=-1),
     m("quote never closed", EDUCATION, "contact: stewards", 'contact: §"stewards', "opened here is never closed", others=-1),
@@ -764,7 +802,7 @@ PYTHON = [
 
 ALL = [("federation", x) for x in FEDERATION] + [("yaml", x) for x in YAML] + [("domain", x) for x in DOMAIN]
 ALL += [("contract", x) for x in CONTRACT] + [("component", x) for x in COMPONENTS] + [("model", x) for x in MODELS]
-ALL += [("python", x) for x in PYTHON]
+ALL += [("python", x) for x in PYTHON] + [("sign-in", x) for x in PROVIDERS]
 
 
 def marked(files: dict[str, str]) -> tuple[tuple[str, int, int] | None, dict[str, str]]:

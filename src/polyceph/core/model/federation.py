@@ -11,6 +11,7 @@ from polyceph.core.model.domain import Domain
 from polyceph.core.model.holders import Holders, holders_of
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
+from polyceph.core.model.sign_in import SignIn
 from polyceph.errors import Problem
 
 
@@ -59,6 +60,7 @@ class Federation:
     heads_kept_in: tuple[HeadPlace, ...] = ()
     roles: tuple[RoleGrant, ...] = ()
     """Roles that federation.yaml gives, of the federation and of domains; those that domains give are theirs."""
+    sign_in: SignIn = field(default_factory=SignIn)
     warnings: tuple[Problem, ...] = ()
     """What does not stop the federation and still wants somebody's attention, sorted by file and line."""
 

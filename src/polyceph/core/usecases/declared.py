@@ -11,6 +11,7 @@ from polyceph.core.model.access import RoleGrant
 from polyceph.core.model.contract import Column
 from polyceph.core.model.domain import Dataset, Domain, Source
 from polyceph.core.model.federation import Federation, HeadPlace
+from polyceph.core.model.sign_in import SignIn
 
 
 def content_of(federation: Federation) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def content_of(federation: Federation) -> dict[str, Any]:
         "channels": {name: {"kind": one.kind, "target_env": one.target_env} for name, one in federation.channels.items()},
         "heads_kept_in": [_place(one) for one in federation.heads_kept_in],
         "roles": _roles(federation.roles),
+        "sign_in": _sign_in(federation.sign_in),
         "people": {name: {"left": one.left.isoformat() if one.left else None} for name, one in federation.people.items()},
         "domains": {name: _domain(one) for name, one in federation.domains.items()},
     }
@@ -35,6 +37,16 @@ def content_of(federation: Federation) -> dict[str, Any]:
 def _place(place: HeadPlace) -> dict[str, Any]:
     target = place.target if place.kind != "mail" else hashlib.sha256(place.target.encode()).hexdigest()
     return {"kind": place.kind, "target": target, "every_hours": place.every_hours}
+
+
+def _sign_in(declared: SignIn) -> dict[str, Any]:
+    """Return everything that decides who comes in; of secrets the names of their variables."""
+    listed = ("scopes", "algorithms", "hosts")
+    providers = {
+        name: {key: list(value) if key in listed else value for key, value in vars(one).items() if key not in ("name", "title")}
+        for name, one in declared.providers.items()
+    }
+    return {"providers": providers, "idle_minutes": declared.idle_minutes, "absolute_hours": declared.absolute_hours}
 
 
 def _domain(domain: Domain) -> dict[str, Any]:

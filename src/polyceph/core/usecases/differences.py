@@ -58,7 +58,10 @@ class _Kind:
     changes: Mapping[str, tuple[str, ...]]
 
 
-_FEDERATION = {"federation.changed": ("federation", "title", "languages", "environments", "channels", "heads_kept_in")}
+_FEDERATION = {
+    "federation.changed": ("federation", "title", "languages", "environments", "channels", "heads_kept_in"),
+    "sign_in.changed": ("sign_in",),
+}
 _PERSON = _Kind("person.added", "person.removed", ("left",), {"person.changed": ("left",)})
 _SOURCE = _Kind("source.added", "source.removed", ("connector", "options_digest"), {"source.changed": ("connector", "options_digest")})
 _DOMAIN = _Kind(
