@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import psycopg
 from sqlalchemy import Engine
 
 from polyceph.bootstrap.declared import SystemClock, Usable, lake_address, served_federation
+from polyceph.bootstrap.identity import Identity
 from polyceph.core.model.access import Action, Principal, Question
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.decision import Decision
@@ -42,14 +44,6 @@ _KEY_FILE = "web.key"
 Made = TypeVar("Made")
 
 
-class Identities(Protocol):
-    """Who a session's cookie or a bearer token stands for."""
-
-    def principal_of(self, cookie: str | None, bearer: str | None) -> Principal:
-        """Return the principal, `NOBODY` when neither is known."""
-        ...
-
-
 @dataclass(eq=False)
 class Site:
     """What pages work with; safe to use from many threads."""
@@ -57,17 +51,41 @@ class Site:
     settings: Settings
     engine: Engine
     addresses: StoreAddresses
-    identity: Identities
     form_key: bytes
     clock: Clock = field(default_factory=SystemClock)
     load: Callable[[Settings], Usable] = served_federation
-    form_targets: tuple[str, ...] = ()
-    """Origins of identity providers, to which a form of ours may lead."""
+    identify: Callable[[Site], Identity] = field(default=lambda site: site.own_identity(), repr=False)
+    identity: Identity = field(init=False, repr=False)
+    """Who is who."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _declared: Usable | None = None
     _digest: str | None = None
     _looked: float = 0.0
     _kept: dict[object, tuple[float, Any]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.identity = self.identify(self)
+
+    def own_identity(self) -> Identity:
+        """Return who is who by this site's store and declarations."""
+        return Identity(self.settings, self.engine, lambda: self.federation, self.address, clock=self.clock)
+
+    @property
+    def address(self) -> str:
+        """Return the public address of the site, without a slash at its end."""
+        web = self.settings.web
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        return web.address or f"http://{host}:{web.port}"
+
+    def form_targets(self) -> tuple[str, ...]:
+        """Return the origins of identity providers: a form of ours may lead there, as signing out does."""
+        try:
+            providers = self.federation.sign_in.providers.values()
+        except PolycephError:
+            return ()
+        issuers = [urlsplit(one.issuer) for one in providers]
+        hosts = {f"https://{host}" for one in providers for host in one.hosts}
+        return tuple(sorted({f"{one.scheme}://{one.netloc}" for one in issuers} | hosts))
 
     @property
     def is_https(self) -> bool:
@@ -174,7 +192,7 @@ class Site:
         self.engine.dispose()
 
 
-def open_site(settings: Settings, identity: Callable[[Engine], Identities], *, form_targets: tuple[str, ...] = ()) -> Site:
+def open_site(settings: Settings) -> Site:
     """Return the site on the platform that runs on this machine or on the server of the settings; nothing is started.
 
     Raises:
@@ -184,8 +202,7 @@ def open_site(settings: Settings, identity: Callable[[Engine], Identities], *, f
     server = joined_server(settings)
     folder = settings.state() / "secrets"
     addresses = known_addresses(server.admin, folder, domains=served_federation(settings).federation.domains)
-    store = engine(addresses.app, pool_size=10)
-    return Site(settings, store, addresses, identity(store), form_key(settings), form_targets=form_targets)
+    return Site(settings, engine(addresses.app, pool_size=10), addresses, form_key(settings))
 
 
 def form_key(settings: Settings) -> bytes:

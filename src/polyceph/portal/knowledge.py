@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from rapidfuzz import fuzz, process
 
@@ -142,13 +143,20 @@ def plain(text: str) -> str:
     return "".join(sign if sign.isalnum() else " " for sign in bare)
 
 
+def facts_of(site: Site, wanted: DatasetId) -> Mapping[str, Any]:
+    """Return the facts of a question about a dataset besides its domain; one that does not exist counts as secret."""
+    domain = site.federation.domains.get(wanted.domain)
+    dataset = domain.datasets.get(wanted) if domain else None
+    if dataset is None:
+        return {"dataset": str(wanted), "classification": Classification.SECRET}
+    return {"dataset": str(wanted), "classification": dataset.contract.classification if dataset.contract else None}
+
+
 def _known(site: Site, who: Principal, dataset: Dataset) -> Known | None:
-    contract = dataset.contract
-    classification: Classification | None = contract.classification if contract else None
-    facts = {"domain": dataset.id.domain, "dataset": str(dataset.id), "classification": classification}
-    if not site.may(who, Action.DATASET_FIND, **facts).allowed:
+    facts = facts_of(site, dataset.id)
+    if not site.may(who, Action.DATASET_FIND, domain=dataset.id.domain, **facts).allowed:
         return None
-    return Known(dataset, site.may(who, Action.DATASET_DESCRIBE, **facts).allowed)
+    return Known(dataset, site.may(who, Action.DATASET_DESCRIBE, domain=dataset.id.domain, **facts).allowed)
 
 
 def _columns(one: Known) -> Iterator[str]:

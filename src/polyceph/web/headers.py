@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,16 +19,17 @@ _ALWAYS = {
     "x-frame-options": "DENY",
     "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+_SELF = ("'self'",)
 _YEAR = "max-age=31536000; includeSubDomains"
 
 
 class SecurityHeaders:
-    """Add the headers; `form_targets` are other origins that a form may lead to, such as an identity provider at sign-out."""
+    """Add the headers; `form_targets` returns other origins that a form may lead to, such as an identity provider at sign-out."""
 
-    def __init__(self, app: ASGIApp, *, is_https: bool, form_targets: Sequence[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, *, is_https: bool, form_targets: Callable[[], Sequence[str]] = tuple) -> None:
         self._app = app
         self._is_https = is_https
-        self._frame = "; ".join(("frame-ancestors 'none'", " ".join(("form-action 'self'", *form_targets))))
+        self._form_targets = form_targets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -42,7 +44,7 @@ class SecurityHeaders:
 
     def _secure(self, headers: MutableHeaders) -> None:
         policy = headers.get(_POLICY, _OWN).rstrip("; ")
-        headers[_POLICY] = f"{policy}; {self._frame}"
+        headers[_POLICY] = f"{policy}; frame-ancestors 'none'; form-action {' '.join(chain(_SELF, self._form_targets()))}"
         for name, value in _ALWAYS.items():
             headers[name] = value
         headers.setdefault("cache-control", "no-store")

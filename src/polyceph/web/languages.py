@@ -19,6 +19,7 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+from babel.units import format_unit
 from starlette.requests import HTTPConnection
 
 from polyceph.web.cookies import Cookies
@@ -53,6 +54,14 @@ class Language:
     def number(self, value: float | None) -> str:
         """Return a number with the separators of the language; a dash for None."""
         return "–" if value is None else format_decimal(value, locale=self.locale)
+
+    def size(self, count: float | None) -> str:
+        """Return a number of bytes in the unit that reads best."""
+        value, units = float(count or 0), ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte")
+        power = 0
+        while value >= 1000 and power < len(units) - 1:
+            value, power = value / 1000, power + 1
+        return "–" if count is None else format_unit(round(value, 1), f"digital-{units[power]}", "short", locale=self.locale)
 
     def moment(self, value: datetime | None) -> str:
         """Return date and time in Brussels; a dash for None."""

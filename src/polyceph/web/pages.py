@@ -43,6 +43,8 @@ class Rule:
     needs: Action | Open
     domain_from: str | None = None
     hides: bool = False
+    about: Callable[[Request], Mapping[str, Any]] | None = None
+    """Further facts for the question, such as the classification of the dataset that the path names."""
     has_token: bool = True
     """Whether a change carries the token of our forms; machines' doors (`/oauth2/token`) carry their own proof."""
 
@@ -55,7 +57,8 @@ class Rule:
             return _to_sign_in(request)
         if isinstance(self.needs, Open):
             return None
-        decision = site.may(who, self.needs, domain=request.path_params[self.domain_from] if self.domain_from else None)
+        facts = self.about(request) if self.about else {}
+        decision = site.may(who, self.needs, domain=request.path_params[self.domain_from] if self.domain_from else None, **facts)
         if not decision.allowed:
             if self.hides:
                 raise NotFound("there is no such page, or it is not yours to know of", hint="look for it in the lists")
@@ -86,7 +89,7 @@ class Page(Route):
 
 
 def page(
-    path: str, *, action: Action | Open, domain_from: str | None = None, methods: Sequence[str] = ("GET",), **more: bool
+    path: str, *, action: Action | Open, domain_from: str | None = None, methods: Sequence[str] = ("GET",), **more: Any
 ) -> Callable[[Handler], Page]:
     """Make a handler a page. `action` is what it needs: there is no page without. `more` are the other fields of `Rule`."""
     return lambda handler: Page(path, handler, Rule(action, domain_from, **more), methods)

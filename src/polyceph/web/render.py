@@ -81,7 +81,7 @@ def environment(code: str) -> Environment:
     made.filters.update(
         number=spoken.number, moment=spoken.moment, day=spoken.day, pick=spoken.pick, word=lambda value: word(spoken, value)
     )
-    made.filters["ago"] = spoken.ago
+    made.filters.update(ago=spoken.ago, size=spoken.size)
     made.globals["static"] = static_path
     return made
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from polyceph.bootstrap.site import Site
 from polyceph.core.model.access import FEDERATION, Action, Principal
 from polyceph.core.model.drift import State
-from polyceph.portal.knowledge import Card, card, dataset_path, known_datasets
+from polyceph.portal.knowledge import Card, Known, card, dataset_path, known_datasets
 from polyceph.web.pages import Open, page
 from polyceph.web.render import render
 from polyceph.web.scope import principal_of, site_of
@@ -64,7 +64,7 @@ def home(request: Request) -> Response:
     cards = sorted((one for one in (card(site, each) for each in mine) if one.changed_at), key=lambda one: str(one.changed_at))
     roles = sorted(role.value for role in who.roles.get(FEDERATION, ()))
     domains = [_domain(site, who, name, sum(one.id.domain == name for one in mine)) for name in _mine(site, who)]
-    return render(request, "portal/home.html", HomePage(who.name, domains, roles, _tasks(site, who), cards[:_STALE], len(known)))
+    return render(request, "portal/home.html", HomePage(who.name, domains, roles, _tasks(site, who, known), cards[:_STALE], len(known)))
 
 
 def _mine(site: Site, who: Principal) -> list[str]:
@@ -78,12 +78,13 @@ def _domain(site: Site, who: Principal, name: str, datasets: int) -> MyDomain:
     return MyDomain(name, site.federation.domains[name].title, roles, datasets, status)
 
 
-def _tasks(site: Site, who: Principal) -> list[Task]:
-    """Return the drifts that wait in domains whose datasets she may see described; hers to decide first."""
+def _tasks(site: Site, who: Principal, known: Sequence[Known]) -> list[Task]:
+    """Return the drifts that wait in her domains, of datasets whose description she may see; hers to decide first."""
+    described = {one.id for one in known if one.is_described and one.id.domain in who.roles}
     found = []
     for drift in site.queries().drifts(State.WAITING):
         dataset = drift.sighting.dataset
-        if dataset.domain in who.roles and site.may(who, Action.DATASET_DESCRIBE, domain=dataset.domain, dataset=str(dataset)).allowed:
+        if dataset in described:
             is_mine = site.may(who, Action.DRIFT_DECIDE, domain=dataset.domain, dataset=str(dataset)).allowed
             stops = [str(one) for one in drift.sighting.differences if one.stops]
             found.append(Task(drift.number, str(dataset), dataset_path(dataset), stops, drift.found_at, is_mine))
