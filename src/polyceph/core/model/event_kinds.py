@@ -57,6 +57,13 @@ _ALL = (
     EventKind("run.refused", "run", "A run was asked for and refused", "what was asked for"),
     EventKind("run.launched", "run", "A request became a run"),
     EventKind("run.finished", "run", "A run ended, well or not", "status, seconds, checks passed and failed"),
+    EventKind(
+        "change.asked",
+        "orchestration",
+        "Somebody asked Dagster for a change, allowed or not",
+        "field, action, domains, digest of arguments",
+    ),
+    EventKind("change.ended", "orchestration", "How a change in Dagster ended", "field, kind of answer, runs that were launched"),
     EventKind("snapshot.committed", "lake", "A lake changed", "what changed, when, under which contract versions"),
     EventKind("dataset.read", "dataset", "A dataset was read", "columns, rows"),
     EventKind("read.refused", "dataset", "A read was refused", "columns asked for"),
@@ -68,6 +75,11 @@ _ALL = (
     ),
     EventKind("drift.mapped", "dataset", "The data owner mapped a drift on the contract as it is", "number, differences, versions"),
     EventKind("drift.refused", "dataset", "The data owner refused what drifts, or somebody's decision was refused", "number, differences"),
+    # emergency access
+    EventKind("emergency.opened", "domain", "Somebody got emergency access to a domain", "number, who, until when, who is to be told"),
+    EventKind("emergency.closed", "domain", "Emergency access was ended before its time", "number, who had it, who ended it"),
+    EventKind("emergency.expired", "domain", "Emergency access ended by itself", "number, who had it, until when"),
+    EventKind("emergency.refused", "domain", "Opening or closing emergency access was refused", "what was asked for"),
     # who comes in
     EventKind("session.opened", "session", "Somebody signed in", "provider, number of groups, until when"),
     EventKind("session.refused", "session", "A sign-in, a cookie or a message of a provider was refused", "what is known of it"),
