@@ -44,6 +44,10 @@ _NO_SELECTION = frozenset({
 })  # fmt: skip
 
 
+_BELOW = ("{__typename}", "{a: __typename b: __typename}", "{... {__typename}}", "{__typename @include(if: true)}")
+_CLAIMS = {"x-http-method-override": "GET", "x-forwarded-user": "platform", "x-polyceph-principal": "x"}
+
+
 @dataclass
 class Made:
     """Builds one request about the other domain, in the way that chance chose."""
@@ -85,7 +89,7 @@ class Made:
             way = self.chance.randrange(3)
             if way == 0 and kind.strip("!") != "RunsFeedView":
                 parts.append(f"{name}: {self._literal(value, kind)}")
-            elif way == 1 and kind.strip("!") not in {"RunsFeedView"}:
+            elif way == 1 and kind.strip("!") != "RunsFeedView":
                 declared.append(f"$d{number}: {kind.removesuffix('!')} = {self._literal(value, kind)}")
                 if kind.endswith("!"):
                     declared[-1] = f"$d{number}: {kind} = {self._literal(value, kind)}"
@@ -119,9 +123,7 @@ class Made:
         return chosen if self.chance.random() < 0.6 else ""
 
     def _below(self) -> str:
-        return self.chance.choice(
-            ["{__typename}", "{a: __typename b: __typename}", "{... {__typename}}", "{__typename @include(if: true)}"]
-        )
+        return self.chance.choice(_BELOW)
 
     def _directive(self, declared: list[str], variables: dict[str, Any]) -> str:
         chosen = self.chance.randrange(5)
@@ -168,9 +170,7 @@ class Made:
         if way == 6:
             return Attempt(name, body=body, query={"query": "{version}", "operationName": "Other"})
         if way == 7:
-            return Attempt(
-                name, body=body, headers={"x-http-method-override": "GET", "x-forwarded-user": "platform", "x-polyceph-principal": "x"}
-            )
+            return Attempt(name, body=body, headers=_CLAIMS)
         return Attempt(name, body=body)
 
 

@@ -70,7 +70,9 @@ class Values:
             "partitionSetName": f"parts_{word}_partition_set", "partitionName": "a", "partitionNames": "a", "partition": "a",
             "checkName": f"{word}_check", "fileKey": "x", "evaluationId": "1", "tickId": "1", "tagKeys": "planted", "mode": "default",
             "concurrencyKey": f"pool_{word}", "daemonType": "SCHEDULER", "dagsterTypeName": "Any", "timestampMillis": "1", "limit": 5,
-            "nodeUniqueId": "x", "handleID": "step", "parentHandleID": "step", "snapshotId": "none", "repositoryID": f"{self.domain}:{word}", "partitionsDefName": f"{self.domain}{word}_parts",
+            "nodeUniqueId": "x", "handleID": "step", "parentHandleID": "step",
+            "snapshotId": "none",
+            "repositoryID": f"{self.domain}:{word}", "partitionsDefName": f"{self.domain}{word}_parts",
         }  # fmt: skip
         if name in known and (
             needed or name not in {"runIds", "mode", "partition", "pipelineName", "partitionName", "parentHandleID", "snapshotId", "name"}

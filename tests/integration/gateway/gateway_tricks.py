@@ -75,7 +75,9 @@ TRICKS: Mapping[str, Trick] = {
     "inline fragment": _text(lambda a: a.whole(f"... {{ ... on {a.root} {{ {a.field} }} }}")),
     "included": _text(lambda a: a.whole(f"... @include(if: true) {{ {a.field} }}")),
     "not skipped": _text(lambda a: a.whole(f"x: {a.name}({a.passed}) @skip(if: false) {{ __typename }}")),
-    "operation name chooses": _text(lambda a: a.body(f"query Nice {{ version }} {a.kind} A({a.declared}) {{ {a.field} }}", operationName="A")),
+    "operation name chooses": _text(
+        lambda a: a.body(f"query Nice {{ version }} {a.kind} A({a.declared}) {{ {a.field} }}", operationName="A")
+    ),
     "operation named like introspection": _text(lambda a: a.whole(a.field, name="IntrospectionQuery")),
     "after something harmless": _text(lambda a: a.whole(f"__typename {a.field}")),
     "among comments and commas": _text(lambda a: a.whole(f",,# {{ version }}\n{a.name},,({a.passed}),#\n{{,__typename,}}")),

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from gateway_planted import BACKFILL, LAUNCH, engineer_of, launch_params
-from gateway_stand import ENGINEER, NOBODY, OTHER, OWN, PLATFORM, Stand, name_of, person
+from gateway_stand import ENGINEER, OTHER, OWN, PLATFORM, Stand, name_of, person
 
-from polyceph.core.model.access import Principal, Role, Standing
+from polyceph.core.model.access import NOBODY, Principal, Role, Standing
 from polyceph.core.model.event import Actor, ActorKind
 
 
@@ -27,7 +27,9 @@ def test_a_change_is_recorded_before_it_runs_and_how_it_ended_after(stand: Stand
     assert answer["data"]["launchRun"]["__typename"] == "LaunchRunSuccess"
     assert events(stand, before) == [("change.asked", OWN, True), ("change.ended", OWN, True)]
     asked, ended = stand.journal.events[before:]
-    assert asked.actor == ENGINEER.actor and asked.door == "dagster" and asked.correlation == {"request": "r-1"}
+    assert asked.actor == ENGINEER.actor
+    assert asked.door == "dagster"
+    assert asked.correlation == {"request": "r-1"}
     assert ended.correlation["run"] == answer["data"]["launchRun"]["run"]["runId"]
 
 
@@ -46,7 +48,8 @@ def test_a_change_that_cannot_be_recorded_does_not_happen(stand: Stand) -> None:
 def test_a_refused_change_says_why_in_the_schemas_own_words_and_is_recorded(stand: Stand) -> None:
     before = len(stand.journal.events)
     refused = launch(stand, ENGINEER, domain=OTHER)["data"]["launchRun"]
-    assert refused["__typename"] == "UnauthorizedError" and "run.launch" in refused["message"]
+    assert refused["__typename"] == "UnauthorizedError"
+    assert "run.launch" in refused["message"]
     assert events(stand, before) == [("change.asked", OTHER, False)]
 
 
@@ -72,7 +75,8 @@ def test_a_run_carries_the_person_and_the_purpose_and_no_spoofed_tag(stand: Stan
     run = stand.instance.get_run_by_id(launch(stand, ENGINEER, domain=OWN, **tags)["data"]["launchRun"]["run"]["runId"])
     assert run
     assert {run.tags["dagster/user"], run.tags["user"]} == {ENGINEER.actor.id}
-    assert run.tags["polyceph/purpose"] == "statistics" and run.tags["mine"] == "kept"
+    assert run.tags["polyceph/purpose"] == "statistics"
+    assert run.tags["mine"] == "kept"
     assert "spoofed" not in run.tags.values()
 
 
