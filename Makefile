@@ -22,6 +22,7 @@ demo: ## install, run the demo federation and stay up until Ctrl-C (ONCE=1: veri
 test: ## install what tests need and run them all (ARGS="-k lake" for some)
 	@requirements/environment.sh dev
 	requirements/system.sh check
+	requirements/node.sh || [[ $${CI:-} != true ]]
 	exec $(bin)/pytest -n $(or $(WORKERS),2) --dist loadfile $(ARGS)
 
 check: ## formatting, lint, types, import rules, freshness of the reference pages

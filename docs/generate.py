@@ -118,6 +118,31 @@ def events() -> str:
     return "\n".join(out + _table(head, rows))
 
 
+def rights() -> str:
+    """Return the page of the table of rights: every action, and who may do it where."""
+    from polyceph.core.model import access_words
+    from polyceph.core.model.access import Action, Role
+    from polyceph.core.policies.rights import BY_GRANT, BY_PEOPLE_ALONE, DATASET_RIGHTS, IN_EMERGENCY, Right, right_of
+
+    def cells(right: Right) -> tuple[str, str, str]:
+        order = [[role.value for role in Role if role in where] for where in (right.own, right.other, right.federation)]
+        return tuple(", ".join(roles) or "–" for roles in order)  # type: ignore[return-value]
+
+    out = ["# Rights", "", *_table(("role", "who holds it"), [(role.value, said) for role, said in access_words.ROLES.items()]), _STATES]
+    head = ("action", "held in that domain", "in another domain", "for the federation", "besides")
+    rows = []
+    for action in Action:
+        besides = [
+            *(["a grant"] if action in BY_GRANT else []),
+            *(["emergency access"] if action in IN_EMERGENCY else []),
+            *(["people alone"] if action in BY_PEOPLE_ALONE else []),
+        ]
+        for level in DATASET_RIGHTS.get(action, ("",)):
+            shown = f"`{action}`: {access_words.ACTIONS[action]}" + ("" if level == "" else f"; {level or 'not classified'}")
+            rows.append((shown, *cells(right_of(action, level or None)), ", ".join(besides)))
+    return "\n".join(out + _table(head, rows))
+
+
 def planted() -> str:
     """Return the page of what the generator of the synthetic federation plants and writes down."""
     from polyceph.testing.federation.truth import FILE, KINDS
@@ -141,6 +166,18 @@ def conformance() -> str:
     return page()
 
 
+_STATES = """What the table does not allow is refused. Roles add up; one taken away never allows more. Above it stand, whatever the role:
+
+- Whoever is not signed in, has left, or whose session or token has expired may nothing.
+- A service identity may what its roles *and* its scopes allow, and nothing that is for *people alone*.
+- Nobody decides what she asked for herself, nor her service identity.
+- Roles in a domain are held in that domain; *in another domain* says what they allow elsewhere.
+- *A grant* allows it on the dataset it names, until it ends. *Emergency access* allows it in its domain, to a person, until it ends.
+- A federation's own policies are asked after the table and can only refuse.
+
+A refusal tells nothing of a dataset that somebody may not find, and doors answer as if it were not there. How to give roles:
+[give roles](../how-to/give-roles.md). Why it is so: [permission](../explanation/permission.md).
+"""
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": commands,
     "settings.md": settings,
@@ -149,6 +186,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "connector-conformance.md": conformance,
     "errors.md": errors,
     "events.md": events,
+    "rights.md": rights,
     "planted-truth.md": planted,
 }
 _KEYS = ("key", "meaning", "type", "default")

@@ -8,7 +8,7 @@ from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -116,7 +116,7 @@ class StoreSettings(BaseModel):
 
 
 class WebSettings(BaseModel):
-    """Where the Dagster webserver listens. Loopback until sign-in exists."""
+    """Where the pages are served, and under which address people reach them. Beyond this machine only where a provider signs people in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -124,12 +124,36 @@ class WebSettings(BaseModel):
 
     @field_validator("host")
     @classmethod
-    def _only_this_machine(cls, value: str) -> str:
-        if value != "localhost" and not ip_address(value).is_loopback:
-            raise ValueError(f"{value} is not this machine alone; until there is sign-in, only 127.0.0.1, ::1 and localhost are allowed")
+    def _is_an_address(cls, value: str) -> str:
+        if value != "localhost":
+            ip_address(value)
         return value
 
     port: int = Field(default=3000, ge=0, le=65535, description="0 takes any free port")
+    address: str | None = Field(
+        default=None, description="public address, such as https://data.example.org; without it the loopback names alone"
+    )
+    hosts: tuple[str, ...] = Field(default=(), description="further names (`Host`) under which it is served, as a JSON list")
+    form_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="secret that signs forms, the same on every replica; without it one is kept in the state folder",
+    )
+    sign_ins_per_minute: int = Field(default=20, ge=1, description="attempts to sign in that one address may make")
+    requests_per_minute: int = Field(default=1200, ge=1, description="requests that one person or service may make")
+    body_kib: int = Field(default=1024, ge=1, description="most that one form may hold, in KiB")
+
+    @field_validator("address")
+    @classmethod
+    def _is_an_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query or parts.username:
+            raise ValueError("it is not written like https://data.example.org")
+        if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("only https protects sessions on the way; http is for this machine alone")
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 class LimitSettings(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -97,8 +97,22 @@ def usable_federation(settings: Settings) -> Usable:
     Raises:
         Invalid: what is wrong concerns the federation as a whole, or every domain.
     """
+    return _without_refused(settings, checked_federation)
+
+
+def served_federation(settings: Settings) -> Usable:
+    """Return what can be used, for processes that only show it: options of connectors are not checked, for that loads every connector.
+
+    Raises:
+        Invalid: as in `usable_federation`.
+    """
+    cache = settings.state() / "cache"
+    return _without_refused(settings, lambda one: load_federation(_folder(one), today=today(one), cache=cache))
+
+
+def _without_refused(settings: Settings, load: Callable[[Settings], Federation]) -> Usable:
     try:
-        return Usable(checked_federation(settings), {})
+        return Usable(load(settings), {})
     except Invalid as error:
         refused: dict[str, list[Problem]] = {}
         for problem in error.problems:

@@ -20,12 +20,12 @@ from sqlalchemy import Engine
 from polyceph.bootstrap.declared import SystemClock, lake_address, usable_federation
 from polyceph.bootstrap.journal import KEY_FILE, PlatformJournal
 from polyceph.bootstrap.lakes import limited_lake
-from polyceph.bootstrap.processes import named_environment, passed_environment, storage_environment
+from polyceph.bootstrap.processes import named_environment, passed_environment, serving_environment, storage_environment
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import RunLauncher, RunOutcome, RunRequest
-from polyceph.core.usecases import drift, evidence, platform_life, runs
+from polyceph.core.usecases import drift, emergencies, evidence, platform_life, runs
 from polyceph.core.usecases import federation as federation_usecases
 from polyceph.core.usecases.refusals import Refusal, refuse_declarations
 from polyceph.errors import Invalid, NotFound, PolycephError
@@ -74,6 +74,7 @@ class Platform:
             self.record_snapshots,
             self.record_readings,
             self.record_drifts,
+            self.record_emergencies,
             self._record_stop,
             lambda: self.journal.seal(at_once=True),
         )
@@ -127,6 +128,16 @@ class Platform:
             "POLYCEPH_DOMAIN__USER": role.user,
             "POLYCEPH_DOMAIN__PASSWORD": role.password.get_secret_value(),
             "POLYCEPH_DOMAIN__CODE": code_commit(self.settings.federation / self.federation.domains[domain].folder),
+        }
+
+    def serving_environment(self, port: int) -> dict[str, str]:
+        """Return the environment of the process that serves people, at this port."""
+        return {
+            **serving_environment(self.federation),
+            "POLYCEPH_FEDERATION": str(self.settings.federation.resolve()),
+            "POLYCEPH_HOME": str(self.settings.state()),
+            "POLYCEPH_WEB__PORT": str(port),
+            **({"POLYCEPH_TODAY": self.settings.today.isoformat()} if self.settings.today else {}),
         }
 
     def server_environment(self) -> dict[str, str]:
@@ -208,6 +219,11 @@ class Platform:
             for state, numbers in (*done.decided.items(), ("unreadable", done.unreadable)):
                 settle_sightings(outbox, numbers, str(state))
         return done.found
+
+    def record_emergencies(self) -> int:
+        """Record the end of emergency access whose time is over; return how many."""
+        work, now = PostgresUnitOfWork(self.engine), SystemClock().now()
+        return emergencies.expire_emergencies(work, self.queries(), now=now)
 
 
 def open_platform(settings: Settings) -> Platform:

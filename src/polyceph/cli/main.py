@@ -10,7 +10,22 @@ from typing import Annotated
 
 import typer
 
-from polyceph.cli import connector, demo, domain, dossier, drift, federation, journal, platform, secret, source
+from polyceph.cli import (
+    account,
+    connector,
+    demo,
+    domain,
+    dossier,
+    drift,
+    emergency,
+    federation,
+    identity,
+    journal,
+    platform,
+    rights,
+    secret,
+    source,
+)
 from polyceph.errors import PolycephError
 
 app = typer.Typer(
@@ -34,7 +49,11 @@ app.add_typer(domain.app, name="domain")
 app.add_typer(connector.app, name="connector")
 app.add_typer(source.app, name="source")
 app.add_typer(secret.app, name="secret")
+app.add_typer(account.app, name="account")
+app.add_typer(identity.app, name="identity")
 app.add_typer(drift.app, name="drift")
+app.add_typer(rights.app, name="rights")
+app.add_typer(emergency.app, name="emergency")
 app.add_typer(journal.app, name="journal")
 dossier.register(app)
 platform.register(app)

@@ -23,6 +23,7 @@ from polyceph.declarations.odcs import official_schema_text
 from polyceph.declarations.positions import Document
 from polyceph.declarations.python_assets import PythonAssets
 from polyceph.declarations.references import dataset_reference
+from polyceph.declarations.roles import read_roles
 from polyceph.declarations.root import Root, check_title
 from polyceph.declarations.shapes import check_shape, check_value
 from polyceph.declarations.yaml_files import RawFile, parse, parse_one, read_bytes
@@ -65,6 +66,7 @@ def read_domain(name: str, around: Surroundings) -> DomainFacts:
         produced=(*components.produced, *assets.produced),
         reads=(*components.reads, *assets.reads),
         served=tuple(components.served),
+        roles=read_roles(document, around.root.people, findings=around.findings, domain=name) if document else (),
         digests=(*digests, *(facts.digest for facts in contracts), *more),
         unreadable=unreadable,
     )

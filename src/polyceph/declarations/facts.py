@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from polyceph.core.model.access import RoleGrant
 from polyceph.core.model.contract import Column
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.domain import Source
@@ -107,5 +108,6 @@ class DomainFacts:
     reads: tuple[Read, ...]
     served: tuple[Served, ...]
     digests: tuple[str, ...]
+    roles: tuple[RoleGrant, ...] = ()
     unreadable: frozenset[str] = frozenset()
     """Names of datasets whose contract could not be understood: nothing is concluded from their absence."""

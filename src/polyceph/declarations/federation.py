@@ -42,8 +42,8 @@ def load_federation(
         Invalid: at least one mistake; `problems` holds all of them, by file, line and column.
     """
     findings = Findings()
-    root = read_root(folder, findings)
     names = folders_in(folder, "domains")
+    root = read_root(folder, findings, domains=names)
     around = Surroundings(folder, root, frozenset(names), connectors, cache, findings)
     domains = [read_domain(name, around) for name in names]
     _check_folder_names(domains, findings)
@@ -65,8 +65,8 @@ def load_domain(
         Invalid: at least one mistake in federation.yaml or in this domain; `problems` holds all of them.
     """
     findings = Findings()
-    root = read_root(folder, findings)
     names = folders_in(folder, "domains")
+    root = read_root(folder, findings, domains=names)
     if name not in names:
         raise NotFound(f"there is no domain {name!r} in {folder}", hint=f"domains are: {', '.join(names) or 'none'}")
     domain = read_domain(name, Surroundings(folder, root, frozenset(names), connectors, cache, findings))
@@ -109,6 +109,8 @@ def _result(root: Root, domains: Sequence[DomainFacts], *, wards: Wards, finding
         channels=root.channels or {},
         people=root.people or {},
         heads_kept_in=root.heads_kept_in,
+        roles=root.roles,
+        sign_in=root.sign_in,
         domains={facts.name: _domain(facts, *wards[facts.name]) for facts in domains},
         place=root.place,
         digest=hashlib.sha256(digests.encode()).hexdigest(),
@@ -128,6 +130,7 @@ def _domain(facts: DomainFacts, ward: Ward, wards: Mapping[str, Ward]) -> Domain
         interim_owner=interim.value if interim else None,
         witness=texts.get("witness"),
         contact=texts["contact"],
+        roles=facts.roles,
         folder=f"domains/{facts.name}",
         place=facts.texts["name"].place,
         sources=facts.sources,

@@ -7,13 +7,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
+from polyceph.core.model.access import ROLES_OF_A_DOMAIN, Role
 from polyceph.core.policies.naming import NAME_PATTERN
 
 LANGUAGES = ("fr", "nl", "de", "en")
 CHANNEL_KINDS = ("ntfy", "teams", "email")
 OUTPUT_KINDS = ("postgres", "parquet", "csv", "xlsx")
+ROLES = tuple(role.value for role in Role)
+DOMAIN_ROLES = tuple(role.value for role in Role if role in ROLES_OF_A_DOMAIN)
 
 Language = Literal["fr", "nl", "de", "en"]
+RoleName = Literal["visitor", "consumer", "analyst", "steward", "owner", "engineer", "platform engineer", "dpo", "auditor"]
+"""All of them: where one cannot be held is told by a policy, which says why."""
+SigningAlgorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 Name = Annotated[str, Field(json_schema_extra={"pattern": NAME_PATTERN})]
 """Checked by the naming policy, which explains itself; the pattern is for editors."""
 Schedule = Annotated[
@@ -55,6 +61,35 @@ class PersonForm(Form):
     left: date | None = Field(default=None, description="First day without this person; from then on somebody else must answer.")
 
 
+class DomainRoleForm(Form):
+    """A role in this domain and who holds it: people of federation.yaml, groups of the sign-in, or both."""
+
+    role: Annotated[RoleName, Field(json_schema_extra={"enum": list(DOMAIN_ROLES)})] = Field(
+        description="What they are here; owner and data steward are named by their own keys."
+    )
+    people: list[str] = Field(default_factory=list, description="Ids of people.", examples=[["anne.dupont"]])
+    groups: list[str] = Field(
+        default_factory=list,
+        description="Groups as the sign-in tells them: names, or object ids of Entra ID.",
+        examples=[["pupils-analysts"]],
+    )
+
+
+class RoleForm(Form):
+    """A role and who holds it, in one domain or for the federation as a whole."""
+
+    role: Annotated[RoleName, Field(json_schema_extra={"enum": [role for role in ROLES if role != "owner"]})] = Field(
+        description="What they are; steward and engineer only in a domain, platform engineer only without."
+    )
+    domain: Name | None = Field(default=None, description="The domain it is held in; without it, the federation as a whole.")
+    people: list[str] = Field(default_factory=list, description="Ids of people.", examples=[["anne.dupont"]])
+    groups: list[str] = Field(
+        default_factory=list,
+        description="Groups as the sign-in tells them: names, or object ids of Entra ID.",
+        examples=[["data-protection"]],
+    )
+
+
 class HeadPlaceForm(Form):
     """One place outside the database where signed heads of the journal go: exactly one of folder, git and mail."""
 
@@ -70,6 +105,40 @@ class JournalForm(Form):
     kept_in: list[HeadPlaceForm] = Field(default_factory=list, description="Places outside the database that get signed heads.")
 
 
+class ProviderForm(Form):
+    """One OpenID Connect provider where people sign in; its addresses and keys are found by discovery."""
+
+    issuer: str = Field(
+        description="Its issuer, exactly as its discovery document names it; https, except on this machine.",
+        examples=["https://login.microsoftonline.com/<tenant>/v2.0", "https://sso.example.org/realms/wallonia"],
+    )
+    client_id: str = Field(description="Under which id it knows polyceph.", min_length=1)
+    client_secret_env: str = Field(
+        description="Name of the environment variable that holds the client secret.",
+        examples=["SIGN_IN_SECRET"],
+        json_schema_extra={"pattern": "^[A-Z][A-Z0-9_]*$"},
+    )
+    title: dict[str, str] = Field(default_factory=dict, description="What its button says, by language; its name without.")
+    scopes: list[str] = Field(default=["openid", "email", "profile"], description="What it is asked for; openid is needed.")
+    groups_claim: str = Field(default="groups", description="Claim that holds her groups; a dot leads into it (realm_access.roles).")
+    person_claim: str = Field(
+        default="email",
+        description="Claim that tells which person she is. email counts only when verified; any other must be one that nobody can change"
+        " herself, and holds an id or an address of people.",
+    )
+    algorithms: list[SigningAlgorithm] = Field(default=["RS256", "ES256"], description="How its tokens may be signed.", min_length=1)
+    audience: str | None = Field(default=None, description="What access tokens of services are made for; without it none is accepted.")
+    hosts: list[str] = Field(default_factory=list, description="Further hosts of its addresses; without, the issuer's alone is asked.")
+
+
+class SignInForm(Form):
+    """How people sign in. Without providers, the local account of this machine."""
+
+    providers: dict[str, ProviderForm] = Field(default_factory=dict, description="Where people sign in, by name.")
+    idle_minutes: int = Field(default=60, ge=5, le=1440, description="A session that nobody uses for so long ends.")
+    absolute_hours: int = Field(default=10, ge=1, le=168, description="Every session ends after so long.")
+
+
 class FederationForm(Form):
     """federation.yaml: what all domains share."""
 
@@ -83,6 +152,10 @@ class FederationForm(Form):
     people: dict[str, PersonForm] = Field(
         default_factory=dict, description="People who own, steward or stand in, by an id such as anne.dupont."
     )
+    roles: list[RoleForm] = Field(
+        default_factory=list, description="Who is what, beside the owners and stewards that domains and contracts name."
+    )
+    sign_in: SignInForm = Field(default=SignInForm(), description="Where people sign in, and how long they stay.")
     journal: JournalForm = Field(default=JournalForm(), description="Where signed heads of the journal are kept outside the database.")
 
 
@@ -106,6 +179,7 @@ class DomainForm(Form):
     witness: str | None = Field(
         default=None, description="Verifier key by which this domain signs heads of the journal (polyceph journal witness prints it)."
     )
+    roles: list[DomainRoleForm] = Field(default_factory=list, description="Who is what in this domain, beside its owner and steward.")
     sources: dict[str, SourceForm] = Field(default_factory=dict, description="Where data comes from, by name.")
     consumes: list[str] = Field(
         default_factory=list,

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from polyceph.core.model.access import RoleGrant
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.federation import Channel, Environment, HeadPlace
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
+from polyceph.core.model.sign_in import SignIn
 from polyceph.core.policies.naming import name_is_allowed
 from polyceph.core.policies.nearest import did_you_mean
 from polyceph.declarations.findings import Findings
 from polyceph.declarations.forms import LANGUAGES, FederationForm
 from polyceph.declarations.positions import Document
+from polyceph.declarations.roles import read_roles
 from polyceph.declarations.shapes import check_shape
+from polyceph.declarations.sign_in import read_sign_in
 from polyceph.declarations.yaml_files import parse_one, read_bytes
 
 FILE = "federation.yaml"
@@ -39,12 +43,14 @@ class Root:
     channels: Mapping[str, Channel] | None = None
     people: Mapping[str, Person] | None = None
     heads_kept_in: tuple[HeadPlace, ...] = ()
+    roles: tuple[RoleGrant, ...] = ()
+    sign_in: SignIn = field(default_factory=SignIn)
     place: Place = field(default_factory=lambda: Place(FILE))
     digest: str = ""
 
 
-def read_root(folder: Path, findings: Findings) -> Root:
-    """Return what federation.yaml in `folder` says; what is wrong goes to the findings."""
+def read_root(folder: Path, findings: Findings, *, domains: Collection[str]) -> Root:
+    """Return what federation.yaml in `folder` says of itself and of its `domains`; what is wrong goes to the findings."""
     if not (folder / FILE).is_file():
         findings.error(f"there is no {FILE} here", Place(FILE), hint="go to the folder of a federation, or start one with: polyceph init")
         return Root(is_whole=False)
@@ -56,6 +62,7 @@ def read_root(folder: Path, findings: Findings) -> Root:
     name = document.get("name")
     if isinstance(name, str):
         findings.refuse(name_is_allowed(name, "federation"), document.place("name"), value=name)
+    people = _people(document, findings)
     languages = tuple(str(language) for language in _list(document.get("languages")) if language in LANGUAGES)
     return Root(
         is_whole=True,
@@ -64,7 +71,9 @@ def read_root(folder: Path, findings: Findings) -> Root:
         languages=languages,
         environments=_environments(document, findings),
         channels=_channels(document),
-        people=_people(document, findings),
+        people=people,
+        roles=read_roles(document, people, findings=findings, domains=domains),
+        sign_in=read_sign_in(document, findings),
         heads_kept_in=_head_places(document, findings),
         place=document.place("name"),
         digest=raw.digest,

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -249,4 +250,125 @@ drift = Table(
         "(state = 'waiting') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL)", name="drift_is_decided_by_somebody"
     ),
     Index("drift_waits_once", "dataset", "digest", unique=True, postgresql_where=text("(state = 'waiting'::text)")),
+)
+
+emergency = Table(
+    "emergency",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("domain", Text, ForeignKey(domain.c.name), nullable=False),
+    _text("person"),
+    _text("reason"),
+    _text("opened_by"),
+    _time("opened_at"),
+    _time("until"),
+    _time("ended_at", nullable=True),
+    _text("closed_by", nullable=True),
+    CheckConstraint("until > opened_at AND until <= opened_at + interval '24 hours'", name="emergency_is_short"),
+    CheckConstraint("closed_by IS NULL OR ended_at IS NOT NULL", name="emergency_is_closed_at_a_time"),
+    CheckConstraint("ended_at <= until", name="emergency_never_outlasts_its_time"),
+    Index("emergency_is_one", "person", "domain", unique=True, postgresql_where=text("(ended_at IS NULL)")),
+)
+
+
+def _hash(name: str, constraint: str, *, primary_key: bool = False) -> tuple[Column[Any], CheckConstraint]:
+    return Column(name, LargeBinary, primary_key=primary_key, nullable=False), CheckConstraint(f"length({name}) = 32", name=constraint)
+
+
+session = Table(
+    "session",
+    metadata,
+    *_hash("key", "session_key_is_a_hash", primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    _text("provider"),
+    _text("subject"),
+    _text("actor"),
+    _text("person", nullable=True),
+    _text("name"),
+    _json("groups"),
+    _text("language", nullable=True),
+    _text("provider_session", nullable=True),
+    _text("id_token", nullable=True),
+    _text("agent"),
+    _time("opened_at"),
+    _time("touched_at"),
+    Column("idle", Interval, nullable=False),
+    _time("ends_at"),
+    _time("ended_at", nullable=True),
+    _text("end_reason", nullable=True),
+    CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="session_ends_for_a_reason"),
+    CheckConstraint("ended_at IS NULL OR id_token IS NULL", name="session_forgets_its_token"),
+    Index("session_open_by_actor", "actor", postgresql_where=text("(ended_at IS NULL)")),
+    Index("session_open_by_subject", "provider", "subject", postgresql_where=text("(ended_at IS NULL)")),
+)
+
+pending_sign_in = Table(
+    "pending_sign_in",
+    metadata,
+    *_hash("state", "pending_sign_in_state_is_a_hash", primary_key=True),
+    *_hash("browser", "pending_sign_in_browser_is_a_hash"),
+    _text("provider"),
+    _text("nonce"),
+    _text("verifier"),
+    _text("target"),
+    _time("started_at"),
+    _time("expires_at"),
+    Index("pending_sign_in_by_end", "expires_at"),
+)
+
+seen_token = Table(
+    "seen_token",
+    metadata,
+    *_hash("id", "seen_token_id_is_a_hash", primary_key=True),
+    _time("expires_at"),
+    Index("seen_token_by_end", "expires_at"),
+)
+
+local_account = Table(
+    "local_account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _time("made_at"),
+    _text("password", nullable=True),
+    Column("link", LargeBinary),
+    _time("link_expires_at", nullable=True),
+    Column("failures", Integer, nullable=False),
+    _time("blocked_until", nullable=True),
+    _text("person", nullable=True),
+    CheckConstraint("(link IS NULL) = (link_expires_at IS NULL)", name="local_account_link_ends"),
+)
+
+service_identity = Table(
+    "service_identity",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("owner"),
+    _json("roles"),
+    _json("scopes"),
+    _time("made_at"),
+    _text("made_by"),
+    _time("expires_at"),
+    _text("provider", nullable=True),
+    _text("client", nullable=True),
+    _time("ended_at", nullable=True),
+    _text("end_reason", nullable=True),
+    _time("last_used_at", nullable=True),
+    CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="service_identity_ends_for_a_reason"),
+    CheckConstraint("(provider IS NULL) = (client IS NULL)", name="service_identity_client_is_of_a_provider"),
+    Index("service_identity_by_client", "provider", "client", unique=True, postgresql_where=text("(ended_at IS NULL)")),
+)
+
+service_secret = Table(
+    "service_secret",
+    metadata,
+    *_hash("hash", "service_secret_is_a_hash", primary_key=True),
+    Column("identity", Text, ForeignKey(service_identity.c.name), nullable=False),
+    _text("kind"),
+    _text("label"),
+    _time("made_at"),
+    _time("expires_at"),
+    _time("ended_at", nullable=True),
+    _time("last_used_at", nullable=True),
+    CheckConstraint("kind IN ('lasting', 'access')", name="service_secret_kind_is_known"),
+    Index("service_secret_by_identity", "identity", "made_at"),
 )

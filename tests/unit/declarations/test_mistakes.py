@@ -88,6 +88,40 @@ FEDERATION = [
     m("e-mail", ROOT, "luc.petit@example.org", "§luc.petit", "is no e-mail address"),
     m("day that does not exist", ROOT, "left: 2026-03-31", "left: §2026-02-30", "left must be a date (2026-03-31), not '2026-02-30'"),
     m("day in local order", ROOT, "left: 2026-03-31", "left: §31/03/2026", "left must be a date (2026-03-31), not '31/03/2026'"),
+    m("unknown role", ROOT, "people:\n", "roles:\n- {role: §analist, people: [anne.dupont]}\npeople:\n", "role 'analist'", "mean analyst?"),
+    m(
+        "role of nobody",
+        ROOT,
+        "people:\n",
+        "roles:\n- {role: §auditor}\npeople:\n",
+        "nobody is auditor here",
+        "name people, groups or both",
+    ),
+    m(
+        "role in an unknown domain",
+        ROOT,
+        "people:\n",
+        "roles:\n- {role: analyst, domain: §educaton, groups: [a]}\npeople:\n",
+        "domain 'educaton' is unknown",
+        "did you mean education?",
+    ),
+    m("engineer of everything", ROOT, "people:\n", "roles:\n- {role: §engineer, groups: [a]}\npeople:\n", "is held in a domain", "domain:"),
+    m(
+        "platform engineer of a domain",
+        ROOT,
+        "people:\n",
+        "roles:\n- {role: §platform engineer, domain: education, groups: [a]}\npeople:\n",
+        "held for the federation as a whole",
+    ),
+    m(
+        "role of an unknown person",
+        ROOT,
+        "people:\n",
+        "roles:\n- role: dpo\n  people: [anne.dupont, §ana.dupont]\npeople:\n",
+        "'ana.dupont' is no person of the federation",
+        "did you mean anne.dupont?",
+    ),
+    m("role with an unknown key", ROOT, "people:\n", "roles:\n- {role: dpo, §person: [a], groups: [b]}\npeople:\n", "'person' is unknown"),
     m(
         "a secret in clear",
         ROOT,
@@ -96,6 +130,44 @@ FEDERATION = [
         "'token' holds a literal secret",
         others=1,
     ),
+]
+
+SIGN_IN = """\
+sign_in:
+  providers:
+    keycloak:
+      issuer: https://sso.example.org/realms/wallonia
+      client_id: polyceph
+      client_secret_env: SIGN_IN_SECRET
+"""
+
+
+def p(name: str, old: str, new: str, *says: str, **more) -> Mistake:
+    """Return a mistake in the sign-in of a federation."""
+    assert old in SIGN_IN
+    return m(name, ROOT, "people:", SIGN_IN.replace(old, new, 1) + "people:", *says, **more)
+
+
+PROVIDERS = [
+    p("issuer without TLS", "https://sso", "§http://sso", "is not https", "whoever is on the way"),
+    p("issuer that is no address", "https://sso.example.org/realms/wallonia", "§sso.example.org", "is no address of a provider"),
+    p("secret in clear", "SIGN_IN_SECRET", "§hunter2hunter2", "must be the name of an environment variable", "not shown"),
+    p("secret under another key", "client_secret_env: SIGN_IN_SECRET", "client_secret: §hunter2", "holds a literal secret", others=1),
+    p("unknown key of a provider", "client_id:", "§clientid:", "key 'clientid' is unknown", "did you mean client_id?"),
+    p("no client id", "      client_id: polyceph\n", "", "key 'client_id' is missing", others=0),
+    p(
+        "algorithm that anybody can sign with",
+        "client_id:",
+        "algorithms: [§HS256]\n      client_id:",
+        "algorithms 'HS256' is unknown",
+        "RS256",
+    ),
+    p("no algorithm", "client_id:", "algorithms: [§none]\n      client_id:", "algorithms 'none' is unknown"),
+    p("scopes without openid", "client_id:", "scopes: §[email]\n      client_id:", "lack openid"),
+    p("host with a path", "client_id:", "hosts: [§https://keys.example.org]\n      client_id:", "is no host", "write the host alone"),
+    p("name of a provider", "    keycloak:", "    §Key Cloak:", "provider name 'Key Cloak' is not allowed"),
+    p("the local account's name", "    keycloak:", "    §local:", "is the name of the account of this machine"),
+    p("sessions without end", "  providers:", "  absolute_hours: §9999\n  providers:", "absolute_hours '9999' is wrong", "168"),
 ]
 
 YAML = [
@@ -128,6 +200,29 @@ YAML = [
 ]
 
 DOMAIN = [
+    m(
+        "domain gives oversight",
+        EDUCATION,
+        "consumes:",
+        "roles:\n- {role: §auditor, people: [eva.simon]}\nconsumes:",
+        "not a domain's to give",
+        "federation.yaml, under roles",
+    ),
+    m("a second owner", EDUCATION, "consumes:", "roles:\n- {role: §owner, people: [eva.simon]}\nconsumes:", "one person answers"),
+    m(
+        "domain gives a role elsewhere",
+        EDUCATION,
+        "consumes:",
+        "roles:\n- {role: analyst, §domain: data_office, people: [eva.simon]}\nconsumes:",
+        "key 'domain' is unknown",
+    ),
+    m(
+        "domain gives a role to somebody unknown",
+        EDUCATION,
+        "consumes:",
+        "roles:\n- {role: analyst, people: [§nobody]}\nconsumes:",
+        "'nobody' is no person of the federation",
+    ),
     m(
         "no domain.yaml",
         EDUCATION,
@@ -707,7 +802,7 @@ PYTHON = [
 
 ALL = [("federation", x) for x in FEDERATION] + [("yaml", x) for x in YAML] + [("domain", x) for x in DOMAIN]
 ALL += [("contract", x) for x in CONTRACT] + [("component", x) for x in COMPONENTS] + [("model", x) for x in MODELS]
-ALL += [("python", x) for x in PYTHON]
+ALL += [("python", x) for x in PYTHON] + [("sign-in", x) for x in PROVIDERS]
 
 
 def marked(files: dict[str, str]) -> tuple[tuple[str, int, int] | None, dict[str, str]]:

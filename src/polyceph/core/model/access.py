@@ -37,6 +37,7 @@ class Action(StrEnum):
     DATASET_READ = "dataset.read"
     DATASET_REPORT = "dataset.report"
     DATASET_WIPE = "dataset.wipe"
+    PERSONAL_DATA_VIEW = "personal_data.view"
     DRIFT_DECIDE = "drift.decide"
     RUN_VIEW = "run.view"
     RUN_LOGS = "run.logs"
@@ -51,6 +52,7 @@ class Action(StrEnum):
     IDENTITY_CREATE = "identity.create"
     IDENTITY_REVOKE = "identity.revoke"
     EMERGENCY_OPEN = "emergency.open"
+    EMERGENCY_CLOSE = "emergency.close"
 
 
 class Standing(StrEnum):
@@ -63,15 +65,31 @@ class Standing(StrEnum):
 
 
 FEDERATION = "*"
-"""The key under which roles for the federation as a whole stand."""
+"""The key under which roles for the federation as a whole stand. No domain can have this name."""
+
+ROLES_OF_A_DOMAIN = frozenset({Role.VISITOR, Role.CONSUMER, Role.ANALYST, Role.STEWARD, Role.ENGINEER})
+"""Roles that a domain gives to its own people. Its owner is named by `owner` and `interim_owner`."""
+ROLES_OF_THE_FEDERATION = frozenset(Role) - {Role.STEWARD, Role.OWNER, Role.ENGINEER}
+"""Roles that may be held for the federation as a whole: what answers for or works on data is held in one domain."""
+
+
+@dataclass(frozen=True)
+class RoleGrant:
+    """A role as declared: who holds it, in which domain, None for the federation as a whole. `groups` are those of the sign-in."""
+
+    role: Role
+    domain: str | None
+    people: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Principal:
     """Who asks, as the door knows her: `roles` are held by domain, or under `FEDERATION`.
 
-    `scopes` limits a service identity to some actions; None limits nothing. `emergencies` holds, by domain, until when her
-    break-glass access lasts. `person` is the id in federation.yaml, None for somebody who is signed in and not declared there.
+    `scopes` limits a service identity to some actions; None limits nothing. `emergencies` holds, by domain, the first moment
+    at which her break-glass access lasts no more. `person` is the id in federation.yaml, None for somebody who is signed in and
+    not declared there.
     """
 
     actor: Actor
@@ -92,7 +110,10 @@ NOBODY = Principal(Actor(ActorKind.PERSON, "nobody"), Standing.UNKNOWN)
 
 @dataclass(frozen=True)
 class Question:
-    """May she do this? `domain` is the one it concerns, None for the federation; `now` is given, never taken."""
+    """May she do this? `domain` is the one it concerns, None for the federation; `now` is given, never taken.
+
+    A dataset whose `classification` is None was not classified: its own domain knows of it, its rows count as secret.
+    """
 
     action: Action
     now: datetime
@@ -102,4 +123,6 @@ class Question:
     requested_by: str | None = None
     """Who asked for what is to be decided now: nobody decides what she asked for."""
     has_grant: bool = False
-    """Whether a grant in force lets her read the dataset."""
+    """Whether a grant lets her read the dataset."""
+    grant_until: datetime | None = None
+    """First moment at which that grant is in force no more; None when it has no end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from polyceph.core.model.access import RoleGrant
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.place import Place
@@ -61,3 +62,5 @@ class Domain:
     datasets: Mapping[DatasetId, Dataset] = field(default_factory=dict)
     witness: str | None = None
     """Verifier key by which the domain signs heads of the journal."""
+    roles: tuple[RoleGrant, ...] = ()
+    """Roles in this domain that its own domain.yaml gives; owner and steward hold theirs besides."""

@@ -21,6 +21,7 @@ _ALL = (
     # what is declared
     EventKind("federation.applied", "federation", "Declarations were applied", "digests, number of differences by kind, domains left out"),
     EventKind("federation.changed", "federation", "Name, title, languages, environments or channels changed", "the old and the new"),
+    EventKind("sign_in.changed", "federation", "Providers of sign-in or limits of sessions changed", "the old and the new"),
     EventKind("federation.refused", "federation", "Declarations break rules and were not applied", "digest of problems, the first 50"),
     EventKind("domain.added", "domain", "A domain was declared", "title, owner, steward, interim owner, contact"),
     EventKind("domain.changed", "domain", "Title or contact of a domain changed", "the old and the new"),
@@ -32,6 +33,8 @@ _ALL = (
     EventKind("owner.changed", "domain or dataset", "A domain or dataset has another data owner", "the old and the new owner"),
     EventKind("steward.changed", "domain or dataset", "A domain or dataset has another data steward", "the old and the new steward"),
     EventKind("interim_owner.changed", "domain", "A domain has another interim owner", "the old and the new"),
+    EventKind("role.given", "domain or federation", "A role was declared to be somebody's or a group's", "role, person or group"),
+    EventKind("role.withdrawn", "domain or federation", "A role is declared somebody's or a group's no more", "role, person or group"),
     EventKind("witness.changed", "domain", "A domain cosigns heads of the journal with another key, or ceases to", "the keys"),
     EventKind("source.added", "source", "A source was declared", "its connector and the digest of its options"),
     EventKind("source.changed", "source", "Connector or options of a source changed", "connector and digests of the options"),
@@ -72,6 +75,25 @@ _ALL = (
     ),
     EventKind("drift.mapped", "dataset", "The data owner mapped a drift on the contract as it is", "number, differences, versions"),
     EventKind("drift.refused", "dataset", "The data owner refused what drifts, or somebody's decision was refused", "number, differences"),
+    # emergency access
+    EventKind("emergency.opened", "domain", "Somebody got emergency access to a domain", "number, who, until when, who is to be told"),
+    EventKind("emergency.closed", "domain", "Emergency access was ended before its time", "number, who had it, who ended it"),
+    EventKind("emergency.expired", "domain", "Emergency access ended by itself", "number, who had it, until when"),
+    EventKind("emergency.refused", "domain", "Opening or closing emergency access was refused", "what was asked for"),
+    # who comes in
+    EventKind("session.opened", "session", "Somebody signed in", "provider, number of groups, until when"),
+    EventKind("session.refused", "session", "A sign-in, a cookie or a message of a provider was refused", "what is known of it"),
+    EventKind("session.ended", "session", "A session ended: signed out, idle, too old, ended by somebody, its person has left"),
+    EventKind("account.created", "account", "The local account of an embedded platform was made", "the person it acts as"),
+    EventKind(
+        "account.reset", "account", "The local account got a new one-time link: its password counts no more", "the person it acts as"
+    ),
+    EventKind("account.entered", "account", "The local account got its password by a one-time link, or was entered after failures"),
+    EventKind("identity.created", "identity", "A service identity was created", "owner, roles, scopes, until when, provider"),
+    EventKind("identity.rotated", "identity", "A service identity got another secret", "until when the former counts, a label"),
+    EventKind("identity.revoked", "identity", "A service identity was ended"),
+    EventKind("identity.refused", "identity", "What came as a service identity, or asked for one, was refused", "how often"),
+    EventKind("token.issued", "identity", "A service identity got a short access token", "until when, for which secret"),
     # the platform itself
     EventKind("platform.started", "platform", "The platform started", "release, revision of the store, commit, how the last stop was"),
     EventKind("platform.stopped", "platform", "The platform was stopped"),

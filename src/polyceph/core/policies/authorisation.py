@@ -1,65 +1,151 @@
-"""The one function that decides what a principal may do, and the table it decides by. Default is refuse."""
+"""The one function that decides what a principal may do. The table it reads is in `rights`; what it does not allow is refused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from polyceph.core.model.access import FEDERATION, Action, Principal, Question, Role, Standing
+from polyceph.core.model.classification import Classification
 from polyceph.core.model.decision import Decision
+from polyceph.core.model.event import ActorKind
+from polyceph.core.policies.nearest import did_you_mean
+from polyceph.core.policies.refusing import missing_role
+from polyceph.core.policies.rights import ACTIONS, BY_GRANT, BY_PEOPLE_ALONE, DATASET_RIGHTS, IN_EMERGENCY, Right, right_of
 
-
-@dataclass(frozen=True)
-class Right:
-    """Which roles an action needs: held in the domain it concerns, in any domain, or for the federation."""
-
-    own: frozenset[Role] = frozenset()
-    other: frozenset[Role] = frozenset()
-    federation: frozenset[Role] = frozenset()
-
-
-_R = Role
-_ALL = frozenset(Role)
-_WORKERS = frozenset({_R.STEWARD, _R.OWNER, _R.ENGINEER})
-_OVERSEERS = frozenset({_R.DPO, _R.AUDITOR})
-_PLATFORM = frozenset({_R.PLATFORM_ENGINEER})
-_MEMBERS = _ALL - {_R.VISITOR}
-
-RIGHTS: Mapping[Action, Right] = {
-    Action.PLATFORM_VIEW: Right(own=_ALL, other=_ALL, federation=_ALL),
-    Action.PLATFORM_ADMINISTER: Right(federation=_PLATFORM),
-    Action.DOMAIN_VIEW: Right(own=_ALL, other=_ALL, federation=_ALL),
-    Action.DOMAIN_PEOPLE: Right(own=_MEMBERS, federation=_PLATFORM | _OVERSEERS),
-    Action.DATASET_FIND: Right(own=_ALL, federation=_MEMBERS),
-    Action.DATASET_DESCRIBE: Right(own=_ALL, federation=_PLATFORM | _OVERSEERS),
-    Action.DATASET_READ: Right(own=frozenset({_R.ANALYST, _R.STEWARD, _R.OWNER, _R.ENGINEER})),
-    Action.DATASET_REPORT: Right(own=frozenset({_R.ENGINEER})),
-    Action.DATASET_WIPE: Right(own=frozenset({_R.OWNER})),
-    Action.DRIFT_DECIDE: Right(own=frozenset({_R.OWNER})),
-    Action.RUN_VIEW: Right(own=_MEMBERS, federation=_PLATFORM | _OVERSEERS),
-    Action.RUN_LOGS: Right(own=_WORKERS, federation=_PLATFORM),
-    Action.RUN_LAUNCH: Right(own=_WORKERS),
-    Action.RUN_STOP: Right(own=_WORKERS, federation=_PLATFORM),
-    Action.RUN_DELETE: Right(),
-    Action.SCHEDULE_CHANGE: Right(own=frozenset({_R.OWNER, _R.ENGINEER})),
-    Action.PARTITION_CHANGE: Right(own=frozenset({_R.ENGINEER})),
-    Action.LOCATION_RELOAD: Right(own=frozenset({_R.ENGINEER}), federation=_PLATFORM),
-    Action.JOURNAL_READ: Right(own=frozenset({_R.OWNER, _R.STEWARD}), federation=_OVERSEERS),
-    Action.SESSION_END: Right(federation=_PLATFORM),
-    Action.IDENTITY_CREATE: Right(own=frozenset({_R.OWNER, _R.ENGINEER})),
-    Action.IDENTITY_REVOKE: Right(own=frozenset({_R.OWNER, _R.ENGINEER}), federation=_PLATFORM),
-    Action.EMERGENCY_OPEN: Right(federation=_PLATFORM),
-}
-"""Every action and who may do it. An action that is not here is refused to everybody."""
+Decide = Callable[[Principal, Question], Decision]
+"""What every door is given to ask."""
+_NONE: frozenset[Role] = frozenset()
 
 
 def decide(who: Principal, question: Question) -> Decision:
-    """Return whether `who` may do what is asked, and why; what no rule allows is refused."""
-    if who.standing is not Standing.ACTIVE:
-        return Decision(False, "standing", f"{who.actor.id} is not signed in", hint="sign in")
-    right = RIGHTS.get(question.action, Right())
-    own = who.roles.get(question.domain or "", frozenset())
-    federation = who.roles.get(FEDERATION, frozenset())
-    if right.own & own or right.federation & federation or any(right.other & roles for roles in who.roles.values()):
-        return Decision(True, "role", f"{question.action} is allowed")
-    return Decision(False, "role", f"{question.action} needs another role here", tuple(sorted(right.own | right.federation)))
+    """Return whether `who` may do what is asked, and why; a refusal says what is missing, who can give it and how to ask.
+
+    Pure: the same question has the same answer. The reason of a refusal is the same for a dataset that she may not find and for one
+    that does not exist.
+    """
+    refused = _standing(who) or _sense(question) or _limits(who, question)
+    if refused is not None:
+        return refused
+    action = question.action
+    right = right_of(action, question.classification)
+    role = _held(who, question.domain, right)
+    if role is not None:
+        return Decision(True, "role", f"{role} may do {action}")
+    if action in BY_GRANT and grant_is_in_force(question):
+        return Decision(True, "grant", f"a grant in force allows {action} of this dataset")
+    until = who.emergencies.get(question.domain) if question.domain is not None and action in IN_EMERGENCY else None
+    if until is not None and question.now < until and who.actor.kind is ActorKind.PERSON:
+        return Decision(True, "emergency", f"emergency access to {question.domain} until {until:%Y-%m-%d %H:%M} UTC allows {action}")
+    return missing_role(who, question, _told(who, question, right))
+
+
+def restricted(policies: Mapping[str, Decide]) -> Decide:
+    """Return `decide` with further policies by name, which can only refuse: each is asked about what the table allows.
+
+    The first that refuses is named in the decision. One that breaks, or says neither yes nor no, refuses.
+    """
+    if not policies:
+        return decide
+    known = tuple(policies.items())
+
+    def decide_restricted(who: Principal, question: Question) -> Decision:
+        decision = decide(who, question)
+        if not decision.allowed:
+            return decision
+        for name, policy in known:
+            refused = _refusal_of(name, policy, who=who, question=question)
+            if refused is not None:
+                return refused
+        return decision
+
+    return decide_restricted
+
+
+def _refusal_of(name: str, policy: Decide, *, who: Principal, question: Question) -> Decision | None:
+    try:
+        verdict = policy(who, question)
+    except Exception as error:  # noqa: BLE001  (code of others: whatever it raises, nothing may be allowed by it)
+        verdict, broke = None, type(error).__name__
+    else:
+        broke = f"it returned {type(verdict).__name__}"
+    if not isinstance(verdict, Decision):
+        hint = f"tell whoever keeps the policy {name}; until it is mended, {question.action} stays refused"
+        return Decision(False, name, f"the policy {name} cannot decide about {question.action} ({broke})", hint=hint)
+    return None if verdict.allowed is True else replace(verdict, allowed=False, policy=name)
+
+
+def grant_is_in_force(question: Question) -> bool:
+    """Tell whether a grant to read this one dataset stands and has not ended."""
+    is_about_one = question.domain is not None and question.dataset is not None
+    return question.has_grant and is_about_one and (question.grant_until is None or question.now < question.grant_until)
+
+
+def _standing(who: Principal) -> Decision | None:
+    if who.standing is Standing.ACTIVE:
+        return None
+    is_person = who.actor.kind is ActorKind.PERSON
+    if who.standing is Standing.EXPIRED:
+        what = "the session" if is_person else "the service identity"
+        hint = "sign in again" if is_person else "ask the person it belongs to for a new token"
+        return Decision(False, "standing", f"{what} of {who.actor.id} has expired", hint=hint)
+    if who.standing is Standing.LEFT:
+        hint = "whoever stays and needs it asks the data owner of the domain in her own name"
+        return Decision(False, "standing", f"{who.actor.id} has left, and every right with her", hint=hint)
+    return Decision(False, "standing", "whoever asks is not signed in", hint="sign in, then ask again")
+
+
+def _sense(question: Question) -> Decision | None:
+    """Refuse what is no question: an action or a domain that cannot be."""
+    if question.action not in ACTIONS:
+        known = sorted(action.value for action in ACTIONS)
+        hint = did_you_mean(str(question.action), known) or "the table of rights lists the actions: polyceph rights show"
+        return Decision(False, "action", f"action {str(question.action)!r} is unknown, and what is unknown is refused", hint=hint)
+    if question.domain in ("", FEDERATION):
+        return Decision(False, "domain", f"{question.domain!r} is no domain", hint="name one domain, or none for the federation as a whole")
+    return None
+
+
+def _limits(who: Principal, question: Question) -> Decision | None:
+    """Refuse what no role can give to this actor: outside its scopes, for people alone, or her own request."""
+    action, actor = question.action, who.actor
+    if who.scopes is not None and action not in who.scopes:
+        held = tuple(sorted(scope.value for scope in who.scopes))
+        hint = "ask the person it belongs to for a token with that scope"
+        return Decision(False, "scope", f"{actor.id} has no scope {action}", held, hint)
+    if action in BY_PEOPLE_ALONE and actor.kind is not ActorKind.PERSON:
+        hint = "somebody who has the role signs in and does it herself"
+        return Decision(False, "person", f"{action} is for a person to answer for, and {actor.id} is none", hint=hint)
+    if question.requested_by is not None and question.requested_by in (who.person, actor.id, actor.on_behalf_of):
+        hint = "ask somebody else with the same role: the interim owner, or another person named under roles"
+        reason = f"{question.requested_by} asked for this, and nobody decides what she asked for"
+        return Decision(False, "separation of duties", reason, hint=hint)
+    return None
+
+
+def _held(who: Principal, domain: str | None, right: Right) -> str | None:
+    """Return, in words, a role of hers that has the right; None when none has."""
+    roles = who.roles
+    own = roles.get(domain, _NONE) if domain is not None else _NONE
+    if not right.own.isdisjoint(own):
+        return f"{_first(right.own & own)} of {domain}"
+    federation = roles.get(FEDERATION, _NONE)
+    if not right.federation.isdisjoint(federation):
+        return f"{_first(right.federation & federation)} of the federation"
+    if right.other:
+        for elsewhere, held in roles.items():
+            if elsewhere not in (domain, FEDERATION) and not right.other.isdisjoint(held):
+                return f"{_first(right.other & held)} of {elsewhere}"
+    return None
+
+
+def _first(roles: Iterable[Role]) -> str:
+    return min(role.value for role in roles)
+
+
+def _told(who: Principal, question: Question, right: Right) -> Right:
+    """Return the right that a refusal may speak of: of a dataset that she may not find, always the same one."""
+    by_class = DATASET_RIGHTS.get(question.action)
+    if by_class is None or _held(who, question.domain, right_of(Action.DATASET_FIND, question.classification)) is not None:
+        return right
+    return right_of(question.action, Classification.SECRET)

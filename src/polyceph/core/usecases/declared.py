@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from polyceph.core.model.access import RoleGrant
 from polyceph.core.model.contract import Column
 from polyceph.core.model.domain import Dataset, Domain, Source
 from polyceph.core.model.federation import Federation, HeadPlace
+from polyceph.core.model.sign_in import SignIn
 
 
 def content_of(federation: Federation) -> dict[str, Any]:
@@ -24,6 +27,8 @@ def content_of(federation: Federation) -> dict[str, Any]:
         "environments": {name: {"storage": one.storage} for name, one in federation.environments.items()},
         "channels": {name: {"kind": one.kind, "target_env": one.target_env} for name, one in federation.channels.items()},
         "heads_kept_in": [_place(one) for one in federation.heads_kept_in],
+        "roles": _roles(federation.roles),
+        "sign_in": _sign_in(federation.sign_in),
         "people": {name: {"left": one.left.isoformat() if one.left else None} for name, one in federation.people.items()},
         "domains": {name: _domain(one) for name, one in federation.domains.items()},
     }
@@ -34,6 +39,16 @@ def _place(place: HeadPlace) -> dict[str, Any]:
     return {"kind": place.kind, "target": target, "every_hours": place.every_hours}
 
 
+def _sign_in(declared: SignIn) -> dict[str, Any]:
+    """Return everything that decides who comes in; of secrets the names of their variables."""
+    listed = ("scopes", "algorithms", "hosts")
+    providers = {
+        name: {key: list(value) if key in listed else value for key, value in vars(one).items() if key not in ("name", "title")}
+        for name, one in declared.providers.items()
+    }
+    return {"providers": providers, "idle_minutes": declared.idle_minutes, "absolute_hours": declared.absolute_hours}
+
+
 def _domain(domain: Domain) -> dict[str, Any]:
     return {
         "title": dict(domain.title),
@@ -42,10 +57,21 @@ def _domain(domain: Domain) -> dict[str, Any]:
         "interim_owner": domain.interim_owner,
         "contact": domain.contact,
         "witness": domain.witness,
+        "roles": _roles(domain.roles),
         "sources": {name: _source(one) for name, one in domain.sources.items()},
         "consumes": [str(one) for one in domain.consumes],
         "datasets": {str(one.id): _dataset(one) for one in domain.datasets.values()},
     }
+
+
+def _roles(grants: Iterable[RoleGrant]) -> list[dict[str, str]]:
+    """Return who is given which role, one holder an entry, sorted; `domain` is missing for the federation as a whole."""
+    found = []
+    for grant in grants:
+        given = {"role": grant.role.value} | ({"domain": grant.domain} if grant.domain else {})
+        found += [{**given, "person": one} for one in grant.people] + [{**given, "group": one} for one in grant.groups]
+    unique = {tuple(sorted(one.items())): one for one in found}
+    return [unique[key] for key in sorted(unique)]
 
 
 def _source(source: Source) -> dict[str, Any]:

@@ -58,7 +58,10 @@ class _Kind:
     changes: Mapping[str, tuple[str, ...]]
 
 
-_FEDERATION = {"federation.changed": ("federation", "title", "languages", "environments", "channels", "heads_kept_in")}
+_FEDERATION = {
+    "federation.changed": ("federation", "title", "languages", "environments", "channels", "heads_kept_in"),
+    "sign_in.changed": ("sign_in",),
+}
 _PERSON = _Kind("person.added", "person.removed", ("left",), {"person.changed": ("left",)})
 _SOURCE = _Kind("source.added", "source.removed", ("connector", "options_digest"), {"source.changed": ("connector", "options_digest")})
 _DOMAIN = _Kind(
@@ -87,9 +90,9 @@ _COLUMN = _Kind(
     (*_PROMISED, "classification", "personal_data"),
     {"column.changed": _PROMISED, "personal_data.changed": ("personal_data",)},
 )
-_NOTHING: Facts = {"people": {}, "domains": {}}
+_NOTHING: Facts = {"people": {}, "domains": {}, "roles": []}
 """What is declared before the first time; what the federation itself was is not known then."""
-_EMPTY_DOMAIN: Facts = {"sources": {}, "consumes": [], "datasets": {}}
+_EMPTY_DOMAIN: Facts = {"sources": {}, "consumes": [], "datasets": {}, "roles": []}
 
 
 def differences(old: Facts | None, new: Facts) -> Iterator[Difference]:
@@ -106,6 +109,7 @@ def differences(old: Facts | None, new: Facts) -> Iterator[Difference]:
     yield from _changes(partial(Difference, subject_kind="federation", subject_id=new["federation"]), pair, _FEDERATION)
     for name, was, now in pair.each("people"):
         yield from _thing(partial(Difference, subject_kind="person", subject_id=name), was, now, kind=_PERSON)
+    yield from _roles(pair, federation=new["federation"])
     versions = _versions(pair.old) | _versions(new)
     for name, was, now in pair.each("domains"):
         yield from _thing(partial(Difference, subject_kind="domain", subject_id=name, domain=name), was, now, kind=_DOMAIN)
@@ -113,7 +117,20 @@ def differences(old: Facts | None, new: Facts) -> Iterator[Difference]:
         yield from _in_domain(name, both, versions=versions)
 
 
+def _roles(pair: _Pair, *, federation: str) -> Iterator[Difference]:
+    """Yield which roles were given and taken; each happens to the domain it is held in, or to the federation."""
+    old, new = pair.changed("roles")
+    before, after = old.get("roles", []), new.get("roles", [])
+    for action, mine, others in (("role.withdrawn", before, after), ("role.given", after, before)):
+        for one in [each for each in mine if each not in others]:
+            domain = one.get("domain")
+            of = partial(Difference, action, "domain" if domain else "federation", domain or federation, domain=domain)
+            said = {key: value for key, value in one.items() if key != "domain"}
+            yield of(after=said) if action == "role.given" else of(before=said)
+
+
 def _in_domain(domain: str, pair: _Pair, *, versions: Mapping[str, str]) -> Iterator[Difference]:
+    yield from _roles(pair, federation="")
     for name, was, now in pair.each("sources"):
         of_source = partial(Difference, subject_kind="source", subject_id=f"{domain}.{name}", domain=domain)
         yield from _thing(of_source, was, now, kind=_SOURCE)
