@@ -102,7 +102,7 @@ def test_no_page_breaks_a_rule_of_accessibility(open_page: Open, axe: str, path:
     for details in page.locator("details").all():
         details.evaluate("one => { one.open = true }")
     for theme, width in (("light", 1280), ("light", 320), ("dark", 1280), ("dark", 320)):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
         found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
         broken = [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]]
