@@ -10,6 +10,7 @@ from polyceph.errors import Misconfigured, NotFound
 
 CONNECTORS = "polyceph.connectors"
 VAULTS = "polyceph.vaults"
+POLICIES = "polyceph.policies"
 
 
 def names(group: str) -> tuple[str, ...]:

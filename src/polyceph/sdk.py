@@ -1,4 +1,4 @@
-"""All that the author of a connector imports."""
+"""All that the author of a connector or a policy imports."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Annotated, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict, SecretStr, StringConstraints
 
 from polyceph import plugins
+from polyceph.core.model.access import FEDERATION, Action, Principal, Question, Role, Standing
+from polyceph.core.model.classification import Classification
 from polyceph.core.model.contract import Column, Contract, ValueRule
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.decision import Decision
 from polyceph.core.model.drift import Form, FormColumn, form_of
 from polyceph.core.model.phonex import phonex
 from polyceph.core.source_ports import (
@@ -36,16 +39,20 @@ from polyceph.core.source_ports import (
 from polyceph.errors import Conflict, Denied, Invalid, Misconfigured, NotFound, PolycephError, Problem, Unavailable
 
 __all__ = [
+    "FEDERATION",
     "NO_REJECTS",
+    "Action",
     "Admission",
     "Arrival",
     "ArrowStream",
+    "Classification",
     "Column",
     "Conflict",
     "Connector",
     "ConnectorClass",
     "Contract",
     "DatasetId",
+    "Decision",
     "Delivery",
     "Demand",
     "Denied",
@@ -61,14 +68,18 @@ __all__ = [
     "Options",
     "Original",
     "PolycephError",
+    "Principal",
     "Problem",
     "Pushdown",
+    "Question",
+    "Role",
     "Sample",
     "SecretName",
     "SecretStr",
     "SecretVault",
     "SourceColumn",
     "SourceTable",
+    "Standing",
     "Tolerance",
     "Unavailable",
     "ValueRule",

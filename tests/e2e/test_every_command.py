@@ -90,6 +90,8 @@ def test_commands_on_files_alone_leave_no_event_for_there_is_no_journal_yet(walk
         ("connector", "test", "culture/deliveries"),
         ("source", "add", "culture/deliveries", "--table", "visits.csv", "--as", "visits_again", "--dry-run"),
         ("status",),
+        ("rights", "show", "--role", "analyst", "--json"),
+        ("rights", "explain", "--person", "ada.owner", "--action", "drift.decide", "--domain", "culture"),
         ("secret", "set", "culture", "VISITS_PASSWORD"),
         ("secret", "list", "culture"),
         ("secret", "remove", "culture", "VISITS_PASSWORD"),
@@ -174,6 +176,23 @@ def test_drift_is_found_and_decided_on(walk: Walk, folder: Path, polyceph: Comma
     source.write_text(good)
 
 
+def test_emergency_access_is_opened_and_closed_loudly(walk: Walk, polyceph: Command, answer: Answer) -> None:
+    reason = ("--reason", "the nightly load fails on a row nobody can see")
+    assert walk("emergency", "open", "culture", *reason, code=4) == Counter({"emergency.refused": 1}), "the system's user has no role"
+    assert walk("emergency", "open", "culture", "--as", "ada.owner", "--reason", "because", code=2) == Counter()
+    assert walk("emergency", "open", "culture", "--as", "ada.owner", "--hours", "5", *reason, code=2) == Counter()
+    assert walk("emergency", "open", "culture", "--as", "ada.owner", *reason) == Counter({"emergency.opened": 1})
+    assert walk("emergency", "open", "culture", "--as", "ada.owner", *reason, code=5) == Counter()
+    assert walk("emergency", "list") == Counter()
+    [lasting] = answer(polyceph("emergency", "list", "--json"))["emergencies"]
+    assert (lasting["domain"], lasting["person"], lasting["alone"], lasting["state"]) == ("culture", "ada.owner", True, "open")
+    number = str(lasting["number"])
+    assert walk("emergency", "close", number, code=4) == Counter({"emergency.refused": 1})
+    assert walk("emergency", "close", number, "--as", "ada.owner", "--json") == Counter({"emergency.closed": 1})
+    assert walk("emergency", "close", number, "--as", "ada.owner", code=5) == Counter()
+    assert walk("emergency", "close", "99", "--as", "ada.owner", code=3) == Counter()
+
+
 def test_looking_proving_and_exporting_are_recorded(walk: Walk, folder: Path) -> None:
     out = folder / "out"
     for arguments, expected in (
@@ -227,6 +246,11 @@ def test_sealing_and_witnessing_leave_no_event_for_they_change_nothing_that_happ
         (("connector", "test", "culture/nothing"), 3),
         (("source", "add", "culture/deliveries", "--table", "nothing.csv"), 3),
         (("schema", "nothing"), 3),
+        (("rights", "show", "--role", "analist"), 3),
+        (("rights", "explain", "--action", "run.lunch"), 3),
+        (("rights", "explain", "--action", "run.launch", "--domain", "nobody"), 3),
+        (("rights", "explain", "--action", "run.launch", "--domain", "culture", "--person", "ada.owner"), 0),
+        (("rights", "explain", "--action", "run.delete", "--domain", "culture", "--person", "ada.owner"), 4),
     ],
 )
 def test_what_cannot_be_understood_leaves_no_event(walk: Walk, arguments: tuple[str, ...], code: int) -> None:

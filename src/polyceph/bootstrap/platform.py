@@ -25,7 +25,7 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.ports import RunLauncher, RunOutcome, RunRequest
-from polyceph.core.usecases import drift, evidence, platform_life, runs
+from polyceph.core.usecases import drift, emergencies, evidence, platform_life, runs
 from polyceph.core.usecases import federation as federation_usecases
 from polyceph.core.usecases.refusals import Refusal, refuse_declarations
 from polyceph.errors import Invalid, NotFound, PolycephError
@@ -74,6 +74,7 @@ class Platform:
             self.record_snapshots,
             self.record_readings,
             self.record_drifts,
+            self.record_emergencies,
             self._record_stop,
             lambda: self.journal.seal(at_once=True),
         )
@@ -208,6 +209,11 @@ class Platform:
             for state, numbers in (*done.decided.items(), ("unreadable", done.unreadable)):
                 settle_sightings(outbox, numbers, str(state))
         return done.found
+
+    def record_emergencies(self) -> int:
+        """Record the end of emergency access whose time is over; return how many."""
+        work, now = PostgresUnitOfWork(self.engine), SystemClock().now()
+        return emergencies.expire_emergencies(work, self.queries(), now=now)
 
 
 def open_platform(settings: Settings) -> Platform:

@@ -10,7 +10,22 @@ from typing import Annotated
 
 import typer
 
-from polyceph.cli import account, connector, demo, domain, dossier, drift, federation, identity, journal, platform, secret, source
+from polyceph.cli import (
+    account,
+    connector,
+    demo,
+    domain,
+    dossier,
+    drift,
+    emergency,
+    federation,
+    identity,
+    journal,
+    platform,
+    rights,
+    secret,
+    source,
+)
 from polyceph.errors import PolycephError
 
 app = typer.Typer(
@@ -37,6 +52,8 @@ app.add_typer(secret.app, name="secret")
 app.add_typer(account.app, name="account")
 app.add_typer(identity.app, name="identity")
 app.add_typer(drift.app, name="drift")
+app.add_typer(rights.app, name="rights")
+app.add_typer(emergency.app, name="emergency")
 app.add_typer(journal.app, name="journal")
 dossier.register(app)
 platform.register(app)

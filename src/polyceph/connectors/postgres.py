@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
-
-from psycopg import sql
 
 from polyceph.connectors.postgres_bound import find_range
 from polyceph.connectors.postgres_catalogue import columns_of, comment_of, list_tables, sample_rows
 from polyceph.connectors.postgres_options import PostgresDataset, PostgresSource
-from polyceph.connectors.postgres_pushdown import Reading, decimals, nan_statement, pushdown
+from polyceph.connectors.postgres_pushdown import Reading, pushdown
 from polyceph.connectors.postgres_server import Connection, check_readable, describe, entered, tables_like
 from polyceph.connectors.sql.ranges import follows, key_of, mode_of
 from polyceph.connectors.sql.relation import Relation, left_out, match_columns
@@ -63,7 +60,6 @@ class PostgresConnector:
             if dataset.cursor and found is None:
                 return
             reading = Reading(relation, columns, found, dataset)
-            reading = replace(reading, spoilt=_spoilt(connection, reading))
         yield Delivery(
             key=key_of(demand, relation, found),
             rows=pushdown(address, reading),
@@ -101,17 +97,6 @@ def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> 
         if demand.admits(Arrival("", dataset.table or "", form)) is Admission.LOAD:
             raise
         return None
-
-
-def _spoilt(connection: Connection, reading: Reading) -> frozenset[str]:
-    """Return the columns of decimals that hold a NaN: one pass for all, and one each when there is one."""
-    names = decimals(reading)
-    holds = [n for n in (names, *((name,) for name in names)) if n and _has_nan(connection, reading, n)] if names else []
-    return frozenset(n[0] for n in holds if len(n) == 1)
-
-
-def _has_nan(connection: Connection, reading: Reading, names: tuple[str, ...]) -> bool:
-    return connection.execute(sql.SQL(nan_statement(reading, names))).fetchone() is not None
 
 
 def _notes(reading: Reading) -> tuple[Note, ...]:

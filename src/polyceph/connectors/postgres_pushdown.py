@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import duckdb
@@ -50,8 +51,10 @@ class Reading:
 def pushdown(address: ServerAddress, reading: Reading) -> Pushdown:
     """Return the pushdown; each `prepare` attaches the server under a name of its own.
 
-    DuckDB reads with all its threads in one exported snapshot of the server (REPEATABLE READ READ ONLY).
+    DuckDB reads with all its threads in one exported snapshot of the server (REPEATABLE READ READ ONLY). It makes 0 of a NaN among
+    decimals: where a zero was read, the server is asked about that column in the same snapshot.
     """
+    aliases: list[str] = []
 
     def prepare(connection: Any) -> str:
         alias = f"source_{secrets.token_hex(6)}"
@@ -59,15 +62,33 @@ def pushdown(address: ServerAddress, reading: Reading) -> Pushdown:
             _attach(connection, address, alias)
         except duckdb.Error as error:
             raise Unavailable(f"DuckDB cannot enter {address.shown}: {address.without_password(str(error))}") from None
+        aliases.append(alias)
         return _select(reading, alias).sql(dialect="duckdb")
 
-    return Pushdown(prepare)
+    def doubt(connection: Any, has_zero: Callable[[str], bool]) -> Pushdown | None:
+        names = {source for column, source in reading.columns if source in decimals and has_zero(column.name)}
+        spoilt = frozenset(name for name in sorted(names) if _has_nan(connection, aliases[-1], reading, name))
+        return pushdown(address, replace(reading, spoilt=reading.spoilt | spoilt)) if spoilt else None
+
+    decimals = _decimals(reading)
+    return Pushdown(prepare, doubt if decimals else None)
 
 
-def decimals(reading: Reading) -> tuple[str, ...]:
+def _decimals(reading: Reading) -> frozenset[str]:
     """Return the columns that DuckDB reads as decimals: of a NaN among them it makes 0."""
     types = reading.relation.columns
-    return tuple(dict.fromkeys(s for _, s in reading.columns if types[s].startswith("numeric(")))
+    return frozenset(source for _, source in reading.columns if types[source].startswith("numeric(")) - reading.spoilt
+
+
+def _has_nan(connection: Any, alias: str, reading: Reading, name: str) -> bool:
+    """Tell whether a column holds a NaN in what was read; asked in the transaction of the read, which sees the same moment."""
+    statement = sql.SQL("SELECT 1 AS found FROM {}{} AND {} = 'NaN' LIMIT 1")
+    text = statement.format(from_sql(reading.relation), _range(reading), sql.Identifier(name)).as_string(None)
+    asked = exp.select("found").from_(_query(alias, text)).sql(dialect="duckdb")
+    try:
+        return connection.execute(asked).fetchone() is not None
+    except duckdb.Error as error:
+        raise Unavailable(f"the source broke off: {str(error).splitlines()[0]}", hint="nothing was loaded; run it again") from None
 
 
 def _attach(connection: Any, address: ServerAddress, alias: str) -> None:
@@ -103,7 +124,7 @@ def _select(reading: Reading, alias: str) -> exp.Select:
         # One statement on the server: it can use the index on the cursor, which a scan by pages cannot.
         fields = [_field(column, source, f"c{at}", reading) for at, (column, source) in enumerate(reading.columns)]
         select = exp.select(*fields).from_(_query(alias, _statement(reading)))
-    return select.where(_guard(reading, alias)) if _guarded(reading) else select
+    return select
 
 
 def _is_scannable(reading: Reading) -> bool:
@@ -112,25 +133,6 @@ def _is_scannable(reading: Reading) -> bool:
     is_whole = (found is None or found.start is None) and reading.dataset.filter is None
     is_distinct = len({name.casefold() for name in relation.columns}) == len(relation.columns)
     return bool(relation.table) and is_whole and is_distinct and not any(_on_server(c, source, reading) for c, source in reading.columns)
-
-
-def _guarded(reading: Reading) -> tuple[str, ...]:
-    return tuple(name for name in decimals(reading) if name not in reading.spoilt)
-
-
-def _guard(reading: Reading, alias: str) -> exp.Expr:
-    """Return a condition that breaks the read off, should a NaN have come since they were looked for: DuckDB would read it as 0."""
-    table = _query(alias, nan_statement(reading, _guarded(reading)))
-    # A cast that fails is a value that does not fit, for the lake; error() would be raised when the statement is planned.
-    found = exp.select("CAST(CASE WHEN count(*) > 0 THEN 'a decimal of the source is NaN' ELSE 'true' END AS BOOLEAN)").from_(table)
-    return exp.EQ(this=exp.Subquery(this=found), expression=exp.true())
-
-
-def nan_statement(reading: Reading, names: tuple[str, ...]) -> str:
-    """Return the statement that finds a NaN in one of the columns, within the range."""
-    bad = sql.SQL(" OR ").join(sql.SQL("{} = 'NaN'").format(sql.Identifier(name)) for name in names)
-    statement = sql.SQL("SELECT 1 FROM {}{} AND ({}) LIMIT 1").format(from_sql(reading.relation), _range(reading), bad)
-    return statement.as_string(None)
 
 
 def _query(alias: str, statement: str) -> exp.Table:

@@ -12,6 +12,7 @@ from polyceph.core.identity_ports import IdentityChanges
 from polyceph.core.journal_ports import JournalChanges
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.drift import Drift, Sighting, State
+from polyceph.core.model.emergency import Emergency
 from polyceph.core.model.event import Actor, Event, EventFilter, JournalEntry
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.reading import SaidReading
@@ -188,6 +189,14 @@ class UnitOfWork(JournalChanges, IdentityChanges, Protocol):
         """Keep what was decided about a drift, and about which deliveries of the outbox; refuse a second decision."""
         ...
 
+    def open_emergency(self, emergency: Emergency) -> int | None:
+        """Keep emergency access and return its number; None when the person has it in this domain already."""
+        ...
+
+    def end_emergency(self, number: int, at: datetime, *, closed_by: str | None) -> bool:
+        """Keep that emergency access ended, by whom when it was before its time; return False when it has ended already."""
+        ...
+
     def commit(self) -> None:
         """Commit; refuse when something changed and no event says so."""
         ...
@@ -234,6 +243,10 @@ class Queries(Protocol):
 
     def drift(self, number: int) -> Drift | None:
         """Return one drift, None when there is none of this number."""
+        ...
+
+    def emergencies(self, *, is_open: bool = False) -> tuple[Emergency, ...]:
+        """Return emergency access in the order of the numbers; with `is_open` what nobody recorded the end of."""
         ...
 
     def events(self, wanted: EventFilter) -> tuple[JournalEntry, ...]:

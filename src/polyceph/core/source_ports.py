@@ -32,9 +32,14 @@ class Note:
 
 @dataclass(frozen=True)
 class Pushdown:
-    """A SELECT that DuckDB can run where the data is. `prepare` gets DuckDB's connection (secrets, ATTACH) and returns the SELECT."""
+    """A SELECT that DuckDB can run where the data is. `prepare` gets DuckDB's connection (secrets, ATTACH) and returns the SELECT.
+
+    `doubt` is asked once the rows are staged, in the transaction that read them, with what tells whether a column of the contract
+    holds a zero: it returns how to read them instead where they may be wrong, None where they are right.
+    """
 
     prepare: Callable[[Any], str]
+    doubt: Callable[[Any, Callable[[str], bool]], Pushdown | None] | None = None
 
 
 @dataclass(frozen=True)

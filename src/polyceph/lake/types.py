@@ -64,9 +64,20 @@ class ColumnPlan:
         column = quote(self.name)
         return f"CAST({column} AS {self.target_type}) AS {column}" if self.cast is Cast.CHECKED else column
 
+    def sure(self) -> str:
+        """Return the SQL that takes the column in its promised type; the statement fails where a value cannot be cast without loss."""
+        if self.cast is not Cast.CHECKED:
+            return self.taken()
+        column = quote(self.source)
+        # A cast that needs the value: DuckDB would work error() out when it plans the statement. Of AND it may take either side first.
+        is_broken = f"CASE WHEN {self._broken(column)} THEN CAST(concat('broken: ', {column}) AS BOOLEAN) ELSE false END"
+        return f"CASE WHEN {is_broken} THEN NULL ELSE TRY_CAST({column} AS {self.target_type}) END AS {quote(self.name)}"
+
     def broken(self) -> str:
         """Return the SQL condition that is true where the staged value cannot become the promised type without loss."""
-        column = quote(self.name)
+        return self._broken(quote(self.name))
+
+    def _broken(self, column: str) -> str:
         became = f"TRY_CAST({column} AS {self.target_type})"
         return f"({column} IS NOT NULL AND ({became} IS NULL OR {_loss(column, became, self.source_type, self.target_type)}))"
 

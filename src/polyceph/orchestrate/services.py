@@ -56,7 +56,7 @@ class Running:
     def record(self) -> None:
         """Record what happened since the last time; what cannot be recorded now is tried again at the next call."""
         known = self.platform
-        taken = (known.record_readings, known.record_drifts, known.journal.seal)
+        taken = (known.record_readings, known.record_drifts, known.record_emergencies, known.journal.seal)
         for step in (known.record_snapshots, lambda: known.record_runs(self.launcher), *taken):
             try:
                 step()

@@ -11,10 +11,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, cast, func, or
 from sqlalchemy.dialects.postgresql import JSONB
 
 from polyceph.core.model.drift import Drift, State
+from polyceph.core.model.emergency import Emergency
 from polyceph.core.model.event import EventFilter, JournalEntry
 from polyceph.core.ports import AppliedDeclaration, RecordedDataset, RunRecord
 from polyceph.store import rows
 from polyceph.store.connection import translated
+from polyceph.store.emergencies import emergencies_statement, emergency_of
 from polyceph.store.tables import dataset, declaration, drift, event, journal_leaf, run_request, snapshot
 
 _DECLARATIONS = 20
@@ -106,6 +108,11 @@ class PostgresQueries:
         with self._reading(f"drift {number}") as connection:
             row = connection.execute(select(drift).where(drift.c.number == number)).first()
         return rows.drift(row) if row else None
+
+    def emergencies(self, *, is_open: bool = False) -> tuple[Emergency, ...]:
+        """Return emergency access in the order of the numbers; with `is_open` what nobody recorded the end of."""
+        with self._reading("emergency access") as connection:
+            return tuple(map(emergency_of, connection.execute(emergencies_statement(is_open=is_open))))
 
     @contextmanager
     def _reading(self, what: str) -> Iterator[Connection]:

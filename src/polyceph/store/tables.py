@@ -252,6 +252,24 @@ drift = Table(
     Index("drift_waits_once", "dataset", "digest", unique=True, postgresql_where=text("(state = 'waiting'::text)")),
 )
 
+emergency = Table(
+    "emergency",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("domain", Text, ForeignKey(domain.c.name), nullable=False),
+    _text("person"),
+    _text("reason"),
+    _text("opened_by"),
+    _time("opened_at"),
+    _time("until"),
+    _time("ended_at", nullable=True),
+    _text("closed_by", nullable=True),
+    CheckConstraint("until > opened_at AND until <= opened_at + interval '24 hours'", name="emergency_is_short"),
+    CheckConstraint("closed_by IS NULL OR ended_at IS NOT NULL", name="emergency_is_closed_at_a_time"),
+    CheckConstraint("ended_at <= until", name="emergency_never_outlasts_its_time"),
+    Index("emergency_is_one", "person", "domain", unique=True, postgresql_where=text("(ended_at IS NULL)")),
+)
+
 
 def _hash(name: str, constraint: str, *, primary_key: bool = False) -> tuple[Column[Any], CheckConstraint]:
     return Column(name, LargeBinary, primary_key=primary_key, nullable=False), CheckConstraint(f"length({name}) = 32", name=constraint)

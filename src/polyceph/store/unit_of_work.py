@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Result, RootTransaction, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from polyceph.core.model.drift import Sighting, State, as_body
+from polyceph.core.model.emergency import Emergency
 from polyceph.core.model.event import Event
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.journal import Archive, JournalKey
@@ -18,7 +19,7 @@ from polyceph.core.model.reading import SaidReading
 from polyceph.core.policies.recording import event_is_fit
 from polyceph.core.ports import FederationChange, RunOutcome, RunRequest, SnapshotRecord
 from polyceph.errors import Conflict, Invalid, Misconfigured, NotFound
-from polyceph.store import journal_changes, rows
+from polyceph.store import emergencies, journal_changes, rows
 from polyceph.store.canonical import canonical
 from polyceph.store.connection import translated
 from polyceph.store.declared import make_known
@@ -222,6 +223,18 @@ class PostgresUnitOfWork(RecordsIdentity):
             done = self._open().execute(statement.returning(drift.c.number)).first()
         if not self._noted("drift", done is not None):
             raise Conflict(f"drift {number} does not wait for a decision", hint=f"polyceph drift show {number}")
+
+    def open_emergency(self, emergency: Emergency) -> int | None:
+        """Keep emergency access and return its number; None when the person has it in this domain already."""
+        with translated(f"opening emergency access to {emergency.domain}"):
+            number = emergencies.open_emergency(self._open(), emergency)
+        self._noted("emergency", number is not None)
+        return number
+
+    def end_emergency(self, number: int, at: datetime, *, closed_by: str | None) -> bool:
+        """Keep that emergency access ended, by whom when it was before its time; return False when it has ended already."""
+        with translated(f"ending emergency {number}"):
+            return self._noted("emergency", emergencies.end_emergency(self._open(), number, at, closed_by))
 
     def open_journal(self, origin: str, key: str) -> bool:
         """Give the journal its origin and first verifier key; return False when it has them."""

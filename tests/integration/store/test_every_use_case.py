@@ -24,13 +24,14 @@ from journals import ANNE, opened
 
 from polyceph.bootstrap.journal import PlatformJournal, Signer
 from polyceph.core import usecases
-from polyceph.core.model.access import Action, Principal, Role, Standing
+from polyceph.core.model.access import FEDERATION, Action, Principal, Role, Standing
 from polyceph.core.model.contract import Column
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.dossier import Period
 from polyceph.core.model.drift import Difference, Drift, Form, FormColumn, Kind, SaidSighting, Sighting, State
 from polyceph.core.model.drift import as_body as drift_body
+from polyceph.core.model.emergency import Opening
 from polyceph.core.model.event import Actor, ActorKind, Event, EventFilter
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.journal import Archive, Verification
@@ -38,10 +39,12 @@ from polyceph.core.model.person import Person
 from polyceph.core.model.reading import READ, REFUSED, SERVED, Reading, SaidReading, as_body
 from polyceph.core.model.service_identity import KnownService, SecretKind, ServiceIdentity, ServiceSecret
 from polyceph.core.model.sign_in import Claims, Session, SignIn
+from polyceph.core.policies.authorisation import decide
 from polyceph.core.ports import RunOutcome, RunRequest, SeenRun, SnapshotRecord
 from polyceph.core.usecases import (
     accounts,
     drift,
+    emergencies,
     evidence,
     journal,
     platform_life,
@@ -118,6 +121,25 @@ def question(world: World, number: int = 1) -> drift.Question:
     education = world.make("education.raw.schools").domains["education"]
     contract = replace(next(one.contract for one in education.datasets.values() if one.contract), columns=columns)
     return drift.Question(replace(TASK, number=number), replace(education, contracts={contract.dataset: contract}), (7,))
+
+
+PAT = Principal(Actor(ActorKind.PERSON, "pat"), Standing.ACTIVE, {FEDERATION: frozenset({Role.PLATFORM_ENGINEER})}, "pat")
+LUC = Principal(Actor(ActorKind.PERSON, "luc"), Standing.ACTIVE, {"education": frozenset({Role.ENGINEER})}, "luc")
+OPENING = Opening("education", "pat", 2, "the nightly load fails on a row")
+
+
+def around(world: World, moment: datetime = NOW) -> emergencies.Circumstances:
+    people = {name: Person(name, name.title(), f"{name}@example.org") for name in ("pat", "luc")}
+    federation = replace(world.make("education.raw.schools"), people=people)
+    return emergencies.Circumstances(federation, decide, moment, NOW.date(), "cli")
+
+
+def open_emergency(world: World, who: Principal = PAT, **changes: Any) -> object:
+    return emergencies.open_emergency(world.work, world.queries, replace(OPENING, **changes), who=who, around=around(world))
+
+
+def close_emergency(world: World, who: Principal = PAT, number: int = 1, moment: datetime = NOW) -> object:
+    return emergencies.close_emergency(world.work, world.queries, number, who=who, around=around(world, moment))
 
 
 def unwritten(*_: object) -> None:
@@ -253,6 +275,23 @@ CASES: dict[str, list[Case]] = {
     "drift.refuse": [
         Case(lambda w: drift.refuse(w.work, question(w), actor=OWNER), ("drift.refused",)),
         Case(lambda w: drift.refuse(w.work, question(w), actor=STRANGER), ("drift.refused",), Denied),
+    ],
+    "emergencies.open_emergency": [
+        Case(lambda w: open_emergency(w, person="luc"), ("emergency.opened",)),
+        Case(open_emergency, (), Conflict),
+        Case(lambda w: open_emergency(w, LUC, person="luc"), ("emergency.refused",), Denied),
+        Case(lambda w: open_emergency(w, domain="nobody"), (), Invalid),
+        Case(lambda w: open_emergency(w, hours=5), (), Invalid),
+    ],
+    "emergencies.close_emergency": [
+        Case(close_emergency, ("emergency.closed",)),
+        Case(lambda w: close_emergency(w, LUC), ("emergency.refused",), Denied),
+        Case(lambda w: close_emergency(w, number=99), (), NotFound),
+        Case(lambda w: close_emergency(w, moment=NOW + timedelta(hours=2)), (), Conflict),
+    ],
+    "emergencies.expire_emergencies": [
+        Case(lambda w: emergencies.expire_emergencies(w.work, w.queries, now=NOW + timedelta(hours=2)), ("emergency.expired",)),
+        Case(lambda w: emergencies.expire_emergencies(w.work, w.queries, now=NOW + timedelta(minutes=119)), ()),
     ],
     "evidence.record_snapshots": [
         Case(lambda w: evidence.record_snapshots(w.work, [SNAPSHOT]), ("snapshot.committed",)),
@@ -426,6 +465,7 @@ def world(store: Engine, store_owner: PostgresAddress, tmp_path: Path, make_fede
         work.open_session(SESSION)
         work.record(Event(ANNE, "web", "session.opened", "session", SESSION.id))
         work.commit()
+    open_emergency(made)
     made.journal.seal(at_once=True)
     yield made
     owner.dispose()
@@ -494,6 +534,7 @@ def state(world: World) -> dict[str, int]:
         "local_account",
         "service_identity",
         "service_secret",
+        "emergency",
     )
     with world.store.begin() as connection:
         return {table: connection.exec_driver_sql(f"SELECT count(*) FROM polyceph.{table}").scalar_one() for table in tables}

@@ -68,6 +68,11 @@ _ALL = (
     ),
     EventKind("drift.mapped", "dataset", "The data owner mapped a drift on the contract as it is", "number, differences, versions"),
     EventKind("drift.refused", "dataset", "The data owner refused what drifts, or somebody's decision was refused", "number, differences"),
+    # emergency access
+    EventKind("emergency.opened", "domain", "Somebody got emergency access to a domain", "number, who, until when, who is to be told"),
+    EventKind("emergency.closed", "domain", "Emergency access was ended before its time", "number, who had it, who ended it"),
+    EventKind("emergency.expired", "domain", "Emergency access ended by itself", "number, who had it, until when"),
+    EventKind("emergency.refused", "domain", "Opening or closing emergency access was refused", "what was asked for"),
     # who comes in
     EventKind("session.opened", "session", "Somebody signed in", "provider, number of groups, until when"),
     EventKind("session.refused", "session", "A sign-in, a cookie or a message of a provider was refused", "what is known of it"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from polyceph.core.model.access import RoleGrant
 from polyceph.core.model.domain import Domain
+from polyceph.core.model.holders import Holders, holders_of
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
 from polyceph.core.model.sign_in import SignIn
@@ -61,3 +63,8 @@ class Federation:
     sign_in: SignIn = field(default_factory=SignIn)
     warnings: tuple[Problem, ...] = ()
     """What does not stop the federation and still wants somebody's attention, sorted by file and line."""
+
+    @cached_property
+    def holders(self) -> Holders:
+        """Return who holds which role by declaration; turned round once, for doors ask at every request."""
+        return holders_of(self.roles, self.domains.values())

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from polyceph.core.model.access import FEDERATION, ROLES_OF_A_DOMAIN, ROLES_OF_THE_FEDERATION, Role, RoleGrant
+from polyceph.core.model.access import ROLES_OF_A_DOMAIN, ROLES_OF_THE_FEDERATION, Role
 from polyceph.core.model.decision import Decision
-from polyceph.core.model.domain import Domain
 from polyceph.core.model.federation import Federation
 from polyceph.core.policies.nearest import did_you_mean
 
@@ -26,15 +25,11 @@ def roles_of(federation: Federation, *, person: str | None, groups: Collection[s
     known = federation.people.get(person) if person is not None else None
     if person is not None and (known is None or not known.is_living(today)):
         return {}
+    holders = federation.holders
     found: dict[str, set[Role]] = {}
-    for domain in federation.domains.values():
-        answers = _answers_for(domain, person)
-        if answers:
-            found[domain.name] = answers
-    in_groups = frozenset(groups)
-    for grant in _grants(federation):
-        if (person is not None and person in grant.people) or not grant.groups.isdisjoint(in_groups):
-            found.setdefault(FEDERATION if grant.domain is None else grant.domain, set()).add(grant.role)
+    for held in (holders.people.get(person, ()) if person is not None else (), *(holders.groups.get(group, ()) for group in groups)):
+        for where, role in held:
+            found.setdefault(where, set()).add(role)
     return {where: frozenset(roles) for where, roles in found.items()}
 
 
@@ -77,14 +72,3 @@ def duties_are_separate(person: str, roles: Mapping[str, frozenset[Role]]) -> De
             reason = f"{person} is {role} and {' and '.join(both)} too: she {because}"
             return Decision(False, "separation of duties", reason, hint="give one of them to somebody else")
     return Decision(True, "separation of duties", f"{person} oversees nothing of her own")
-
-
-def _answers_for(domain: Domain, person: str | None) -> set[Role]:
-    if person is None:
-        return set()
-    found = {Role.OWNER} if person in (domain.owner, domain.interim_owner) else set()
-    return found | ({Role.STEWARD} if person == domain.steward else set())
-
-
-def _grants(federation: Federation) -> list[RoleGrant]:
-    return [*federation.roles, *(grant for domain in federation.domains.values() for grant in domain.roles)]

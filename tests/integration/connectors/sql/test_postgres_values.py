@@ -7,13 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import psycopg
 import pytest
 
 from polyceph.connectors.postgres import PostgresConnector
+from polyceph.core.model.commit import LakeCommit
 from polyceph.errors import Invalid
-from polyceph.sdk import Column, Pushdown, Tolerance
+from polyceph.sdk import Column, Tolerance
 from polyceph.settings import PostgresAddress
 
 Writer = psycopg.Connection[tuple[object, ...]]
@@ -89,7 +89,7 @@ def test_nan_stays_nan_where_a_float_is_promised(connector: PostgresConnector, w
     assert str(loading.rows(contract)) == "[(1, nan, nan, -inf)]"
 
 
-def test_a_nan_that_comes_after_the_look_breaks_the_read_off(
+def test_a_nan_that_comes_between_planning_and_reading_is_never_a_number(
     connector: PostgresConnector, write: Writer, loading: Any, tmp_path: Path
 ) -> None:
     from polyceph.sdk import Demand
@@ -100,10 +100,19 @@ def test_a_nan_that_comes_after_the_look_breaks_the_read_off(
     demand = Demand(contract.dataset, contract, {"table": "public.t"}, None, lambda _: False, tmp_path, tmp_path)
     [delivery] = connector.deliveries(demand)
     write.execute("INSERT INTO t VALUES (2, 'NaN')")
-    with loading.lake.connection() as connection:
-        assert isinstance(delivery.rows, Pushdown)
-        with pytest.raises(duckdb.ConversionException, match="NaN"):
-            connection.execute(delivery.rows.prepare(connection)).fetchall()
+    with pytest.raises(Invalid) as refused:
+        loading.lake.load(delivery, contract, LakeCommit(author="test", message="Load", run="r1", code="", door="test"))
+    assert "column price" in str(refused.value.problems)
+
+
+def test_a_zero_stays_a_zero_and_is_asked_about(connector: PostgresConnector, write: Writer, loading: Any) -> None:
+    write.execute("CREATE TABLE t (id int, price numeric(10,2), rate numeric(5,1))")
+    write.execute("INSERT INTO t VALUES (1, 0, 2.5), (2, NULL, 1.5)")
+    contract = loading.contract(
+        Column("id", "integer"), Column("price", "number", "decimal(10,2)"), Column("rate", "number", "decimal(5,1)")
+    )
+    loading.load(connector, contract, {"table": "public.t"})
+    assert str(loading.rows(contract)) == "[(1, Decimal('0.00'), Decimal('2.5')), (2, None, Decimal('1.5'))]"
 
 
 WALLS = ["2024-03-31 01:59:59", "2024-03-31 03:00:00", "2024-07-01 12:00:00.5", "2024-10-27 03:00:00", "2024-10-27 01:59:59.999999"]

@@ -18,7 +18,7 @@ import pytest
 from polyceph.settings import PostgresAddress
 
 CHILD = Path(__file__).with_name("child.py")
-ROWS = 150_000
+ROWS = 300_000
 
 
 def given(loading: Any, connector: str, source: dict[str, object], options: dict[str, object], run: str) -> str:
@@ -80,7 +80,7 @@ def test_a_load_killed_in_the_middle_and_run_again_loses_and_doubles_nothing(ser
     killed = 0
     for _ in range(4):
         child = start(given(loading, kind, source, options, "run-1"))
-        time.sleep(random.uniform(1.0, 4.0))
+        time.sleep(random.uniform(0.8, 2.0))
         if child.poll() is None:
             child.kill()
             killed += 1
