@@ -44,7 +44,7 @@ def catalogue(language: str) -> Catalog:
 
 
 def problems(language: str) -> list[str]:
-    """Return what is not in order in a catalogue: texts that are missing, empty or used no more, and values that are not those of the text."""
+    """Return what is not in order in a catalogue: texts that are missing, empty or used no more, and values that the text does not have."""
     known, wanted = {one.id if isinstance(one.id, str) else one.id[0]: one for one in catalogue(language) if one.id}, texts()
     out = [f"{language}: nothing says {text!r} any more" for text in known.keys() - wanted.keys()]
     for text in wanted:
@@ -68,7 +68,8 @@ def _write(language: str) -> None:
         made.add(message, before.string if same_kind else None, flags=flags)
     out = io.BytesIO()
     write_po(out, made, width=0, omit_header=True, no_location=True, sort_output=True)
-    forms = f'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: {made.plural_forms}\\n"\n\n'
+    head = f'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n'
+    forms = f'{head}"Plural-Forms: {made.plural_forms}\\n"\n\n'
     LOCALE.mkdir(exist_ok=True)
     (LOCALE / f"{language}.po").write_text(forms + out.getvalue().decode(), encoding="utf-8")
 

@@ -57,6 +57,13 @@ _ALL = (
     EventKind("run.refused", "run", "A run was asked for and refused", "what was asked for"),
     EventKind("run.launched", "run", "A request became a run"),
     EventKind("run.finished", "run", "A run ended, well or not", "status, seconds, checks passed and failed"),
+    EventKind(
+        "change.asked",
+        "orchestration",
+        "Somebody asked Dagster for a change, allowed or not",
+        "field, action, domains, digest of arguments",
+    ),
+    EventKind("change.ended", "orchestration", "How a change in Dagster ended", "field, kind of answer, runs that were launched"),
     EventKind("snapshot.committed", "lake", "A lake changed", "what changed, when, under which contract versions"),
     EventKind("dataset.read", "dataset", "A dataset was read", "columns, rows"),
     EventKind("read.refused", "dataset", "A read was refused", "columns asked for"),

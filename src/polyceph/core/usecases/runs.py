@@ -103,8 +103,9 @@ def _record_seen(uow: UnitOfWork, queries: Queries, seen: SeenRun) -> None:
 def _who(seen: SeenRun) -> Actor:
     if name := seen.tags.get("dagster/schedule_name"):
         return Actor(ActorKind.SCHEDULE, name)
-    if name := seen.tags.get("user"):
-        return Actor(ActorKind.PERSON, name)
+    if name := seen.tags.get("dagster/user") or seen.tags.get("user"):
+        is_service = seen.tags.get("polyceph/actor") == ActorKind.SERVICE
+        return Actor(ActorKind.SERVICE if is_service else ActorKind.PERSON, name)
     return Actor(ActorKind.SERVICE, _DAGSTER)
 
 
