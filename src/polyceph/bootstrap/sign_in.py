@@ -238,7 +238,14 @@ class SignInDesk:
         session = sign_in.open_session(self.identity.work(), claims, person, limits, opening, has_roles=has_roles)
         if before is not None:
             self.identity.forget(before)
+        self._tidy()
         return SignedIn(made.text, limits.absolute_hours * 3600, target, session)
+
+    def _tidy(self) -> None:
+        try:
+            sessions.tidy(self.identity.work(), self.identity.queries, now=self.identity.clock.now())
+        except PolycephError as error:
+            log.warning("sessions that are over are not tidied up: %s", error.message)  # she is signed in all the same
 
     def _refuse_replay(self, client: OidcClient, token: str) -> None:
         now = self.identity.clock.now()

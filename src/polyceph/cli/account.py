@@ -30,7 +30,7 @@ def reset(
     settings = load_settings()
     platform = join_platform(settings)
     found = running_process(settings)
-    known = found[1]["address"] if found is not None else None
+    known = settings.web.address or (found[1]["address"] if found is not None else None)
     address = str(known or f"http://{settings.web.host}:{settings.web.port}")
     link = accounts.reset(settings, platform.federation, platform.engine, address, person=person)
     if json:

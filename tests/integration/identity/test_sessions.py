@@ -6,8 +6,10 @@ import time
 from dataclasses import replace
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 from identities import OTHER_RSA, RSA, Signing, World, began, provider, signed
+from sqlalchemy.exc import DBAPIError
 
 from polyceph.bootstrap.sign_in import Returned, SignedIn
 from polyceph.core.model.access import FEDERATION, NOBODY, Role, Standing
@@ -318,3 +320,31 @@ def test_a_provider_that_nobody_declared_is_not_found(asked_world: World) -> Non
         asked_world.desk.send_away("nobody", target=None)
     with pytest.raises(NotFound):
         asked_world.desk.finish("nobody", Returned())
+
+
+def test_sessions_of_closed_browsers_end_when_somebody_signs_in_and_are_removed_later(asked_world: World, signing: Signing) -> None:
+    first = signed_in(asked_world, signing)
+    for days, expected in ((1, "absolute"), (95, None)):
+        asked_world.clock.ahead = timedelta(days=days)
+        now = int(asked_world.clock.now().timestamp())
+        signed_in(asked_world, signing, sub=f"u{days}", email="eva.simon@example.org", iat=now, exp=now + 300)
+        found = asked_world.identity.queries.session_named(first.session.id)
+        assert (found.end_reason if found else None) == expected
+    assert "session.forgotten" in {one.event.action for one in asked_world.events()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM polyceph.session",
+        "UPDATE polyceph.session SET actor = 'eva.simon'",
+        "UPDATE polyceph.session SET ends_at = ends_at + interval '1 year'",
+        "UPDATE polyceph.session SET ended_at = now(), end_reason = 'x', id_token = NULL",
+        "TRUNCATE polyceph.session",
+    ],
+)
+def test_the_store_itself_refuses_to_change_an_open_session_unseen(asked_world: World, signing: Signing, statement: str) -> None:
+    done = signed_in(asked_world, signing)
+    with pytest.raises((DBAPIError, psycopg.Error)), asked_world.store.begin() as connection:
+        connection.exec_driver_sql(statement)
+    assert principal(asked_world, done).standing is Standing.ACTIVE

@@ -61,6 +61,7 @@ from polyceph.errors import Conflict, Denied, Invalid, NotFound, PolycephError, 
 from polyceph.journal.keys import make_key
 from polyceph.settings import PostgresAddress
 from polyceph.store.connection import engine
+from polyceph.store.identity_queries import PostgresIdentityQueries
 from polyceph.store.queries import PostgresQueries
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
@@ -86,6 +87,10 @@ class World:
     @property
     def queries(self) -> PostgresQueries:
         return PostgresQueries(self.store)
+
+    @property
+    def identity(self) -> PostgresIdentityQueries:
+        return PostgresIdentityQueries(self.store)
 
     def as_owner(self) -> None:
         self.work = type(self.work)(self.owner)
@@ -401,6 +406,14 @@ CASES: dict[str, list[Case]] = {
     "sessions.end": [
         Case(lambda w: sessions.end(w.work, [SESSION], "test", actor=ANNE, now=NOW), ("session.ended",)),
         Case(lambda w: [sessions.end(w.work, [SESSION], "test", actor=ANNE, now=NOW) for _ in range(2)], ("session.ended",)),
+    ],
+    "sessions.tidy": [
+        Case(lambda w: sessions.tidy(w.work, w.identity, now=NOW + timedelta(days=1)), ("session.ended",)),
+        Case(
+            lambda w: [sessions.tidy(w.work, w.identity, now=NOW + timedelta(days=days)) for days in (1, 92)],
+            ("session.ended", "session.forgotten"),
+        ),
+        Case(lambda w: sessions.tidy(w.work, w.identity, now=NOW), ()),
     ],
     "sessions.end_own": [Case(lambda w: sessions.end_own(w.work, SESSION, now=NOW), ("session.ended",))],
     "sessions.end_of_another": [
