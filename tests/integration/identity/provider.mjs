@@ -9,7 +9,6 @@ const issuer = `http://127.0.0.1:${port}`;
 
 const provider = new Provider(issuer, {
   clients,
-  conformIdTokenClaims: false,
   claims: {
     openid: ['sub', 'sid'],
     email: ['email', 'email_verified'],

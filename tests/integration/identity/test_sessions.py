@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from polyceph.bootstrap.sign_in import Returned, SignedIn
 from polyceph.core.model.access import FEDERATION, NOBODY, Role, Standing
 from polyceph.core.model.sign_in import SignIn
-from polyceph.errors import Denied, NotFound, Unavailable
+from polyceph.errors import Denied, Misconfigured, NotFound, Unavailable
 from polyceph.store.connection import driver_of
 
 
@@ -98,6 +98,30 @@ def test_another_claim_tells_the_person_when_it_is_declared(world: World, signin
     world.declare(provider("sso", signing.issuer, person_claim="employee"))
     assert principal(world, signed_in(world, signing, employee="marc.leroy", email=...)).person == "marc.leroy"
     assert principal(world, signed_in(world, signing, employee="EVA.SIMON@example.org", email=...)).person == "eva.simon"
+
+
+def test_claims_that_the_id_token_leaves_out_are_asked_for_and_change_nothing_in_it(asked_world: World, signing: Signing) -> None:
+    signing.userinfo = {"sub": "u1", "email": "anne.dupont@example.org", "email_verified": True, "groups": ["auditors"], "name": "Other"}
+    done = signed_in(asked_world, signing, email=..., email_verified=..., groups=...)
+    assert (done.session.person, done.session.groups) == ("anne.dupont", frozenset({"auditors"}))
+    signing.userinfo = {"sub": "u1", "email": "eva.simon@example.org", "email_verified": True}
+    assert signed_in(asked_world, signing, groups=...).session.person == "anne.dupont"
+    signing.userinfo = {"sub": "u1", "email": "eva.simon@example.org", "email_verified": True}
+    with pytest.raises(Denied):
+        signed_in(asked_world, signing, email_verified=..., groups=...)
+    signing.userinfo = {"sub": "u1", "email": "eva.simon@example.org"}
+    with pytest.raises(Denied):
+        signed_in(asked_world, signing, email=..., email_verified=...)
+    signing.userinfo = {"sub": "u1"}
+
+
+def test_a_provider_without_its_secret_does_not_stop_the_others(asked_world: World, signing: Signing) -> None:
+    other = provider("other", "http://127.0.0.1:9/x", audience="urn:x")
+    asked_world.declare(provider("sso", signing.issuer, audience="urn:p"), replace(other, client_secret_env="NOT_SET"))
+    assert principal(asked_world, signed_in(asked_world, signing)).person == "anne.dupont"
+    assert asked_world.identity.principal_of(None, signed(signing.claims())) == NOBODY
+    with pytest.raises(Misconfigured, match="NOT_SET"):
+        asked_world.desk.send_away("other", target=None)
 
 
 def test_groups_are_found_inside_a_claim(world: World, signing: Signing) -> None:
