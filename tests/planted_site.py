@@ -46,6 +46,7 @@ from polyceph.store.queries import PostgresQueries
 from polyceph.store.server import StoreAddresses, provision
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 from polyceph.web.app import application
+from polyceph.web.sign_in import PAGES as SIGN_IN_PAGES
 
 CANARY = "zwartekanarie"
 """A word that stands in the title, description, columns, run errors and drift of domain `health` alone."""
@@ -169,7 +170,7 @@ def planted_site(postgres: PostgresAddress, folder: Path, **web: object) -> Iter
     try:
         site = Site(settings, store, addresses, secrets.token_bytes(32), load=lambda _: Usable(made, {}), identify=_table)
         _plant(postgres, site, made, folder)
-        yield Planted(site, application(site, routes=ROUTES, mounts={}, links=LINKS), made, addresses)
+        yield Planted(site, application(site, routes=[*SIGN_IN_PAGES, *ROUTES], mounts={}, links=LINKS), made, addresses)
     finally:
         store.dispose()
 

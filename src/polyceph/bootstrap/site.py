@@ -82,11 +82,10 @@ class Site:
         return web.address or f"http://{host}:{web.port}"
 
     def form_targets(self) -> tuple[str, ...]:
-        """Return the origins of identity providers: a form of ours may lead there, as signing out does."""
-        try:
-            providers = self.federation.sign_in.providers.values()
-        except PolycephError:
+        """Return the origins of identity providers: a form of ours may lead there, as signing out does. No store is asked for it."""
+        if self._declared is None:
             return ()
+        providers = self._declared.federation.sign_in.providers.values()
         issuers = [urlsplit(one.issuer) for one in providers]
         hosts = {f"https://{host}" for one in providers for host in one.hosts}
         return tuple(sorted({f"{one.scheme}://{one.netloc}" for one in issuers} | hosts))

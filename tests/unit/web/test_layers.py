@@ -86,6 +86,25 @@ def test_an_address_may_try_to_sign_in_so_often_and_another_still_may(inner: ASG
     assert ask(app, "/datasets").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("client", "forwarded", "address"),
+    [
+        ("10.0.0.1", ["203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", ["198.51.100.9, 203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", ["198.51.100.9, 203.0.113.5, 10.0.0.7"], "203.0.113.5"),
+        ("10.0.0.1", ["198.51.100.9", "203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("192.0.2.7", ["203.0.113.5"], "192.0.2.7"),
+        ("10.0.0.1", ["no address"], "no address"),
+    ],
+)
+def test_behind_our_proxy_the_address_is_that_of_who_came_to_it(client: str, forwarded: list[str], address: str) -> None:
+    headers = [(b"x-forwarded-for", one.encode()) for one in forwarded]
+    rates = Rates(WebSettings(proxies=("10.0.0.0/24",)))
+    assert rates.address({"client": (client, 1), "headers": headers}) == f"address:{address}"
+    assert Rates(WebSettings()).address({"client": (client, 1), "headers": headers}) == f"address:{client}"
+
+
 def test_too_many_says_how_long_to_wait() -> None:
     rates = Rates(WebSettings(sign_ins_per_minute=1))
     rates.count_sign_in("address:a")
