@@ -297,6 +297,13 @@ def provider_secret(provider: Provider, environment: Mapping[str, str]) -> Secre
     return SecretStr(value)
 
 
+def public_address(settings: Settings) -> str:
+    """Return the address under which people reach the site, without a slash at its end."""
+    web = settings.web
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    return web.address or f"http://{host}:{web.port}"
+
+
 def is_this_machine_alone(settings: Settings, address: str) -> bool:
     """Tell whether a site is reached from this machine alone: it listens on loopback, and no proxy gives it another address."""
     return is_loopback(settings.web.host) and is_loopback(urlsplit(address).hostname or "")
