@@ -32,7 +32,7 @@ from polyceph.core.policies.service_identities import secret_counts
 from polyceph.core.policies.sessions import IDLE, LEFT, end_reason
 from polyceph.core.ports import Clock
 from polyceph.core.usecases import service_identities, sessions
-from polyceph.errors import Denied, Misconfigured, PolycephError, Problem
+from polyceph.errors import Denied, Misconfigured, NotFound, PolycephError, Problem
 from polyceph.identity.http import is_loopback
 from polyceph.identity.oidc import OidcClient
 from polyceph.identity.secrets import ACCESS, LASTING, digest, is_token
@@ -109,24 +109,23 @@ class Identity:
         with self._lock:
             self._kept.pop(session.key, None)
 
-    def clients(self) -> Mapping[str, OidcClient]:
-        """Return every declared provider as a client of it; what they have fetched is kept while their declaration stays.
+    def client(self, name: str) -> OidcClient:
+        """Return a declared provider as a client of it; what it has fetched is kept while its declaration stays.
 
         Raises:
-            Misconfigured: a provider's secret is not set, a default, or short.
+            NotFound: no such provider is declared.
+            Misconfigured: its secret is not set, a default, or short. Other providers go on.
         """
-        declared = self.federation().sign_in.providers
+        provider = self.federation().sign_in.providers.get(name)
+        if provider is None:
+            raise NotFound(f"there is no provider {name!r} to sign in with", hint="begin at the sign-in page")
         with self._lock:
-            for name in self._clients.keys() - declared.keys():
-                del self._clients[name]
-            for name, provider in declared.items():
-                if name not in self._clients or self._clients[name].provider != provider:
-                    self._clients[name] = self._client(provider)
-            return dict(self._clients)
-
-    def _client(self, provider: Provider) -> OidcClient:
-        redirect = f"{self.address}/sign-in/callback/{provider.name}"
-        return OidcClient(provider, provider_secret(provider, self.environment), redirect, self.clock.now)
+            known = self._clients.get(name)
+            if known is None or known.provider != provider:
+                redirect = f"{self.address}/sign-in/callback/{provider.name}"
+                known = OidcClient(provider, provider_secret(provider, self.environment), redirect, self.clock.now)
+                self._clients[name] = known
+            return known
 
     def has_local_account(self) -> bool:
         """Tell whether the local account may be used: no provider is declared, and the site is on this machine alone."""
@@ -211,12 +210,12 @@ class Identity:
 
     def _of_access_token(self, token: str) -> Principal:
         issuer = issuer_of(token)
-        accepting = {one.provider.issuer: one for one in self.clients().values() if one.provider.audience}
+        accepting = {one.issuer: name for name, one in self.federation().sign_in.providers.items() if one.audience}
         if issuer not in accepting:
             raise Denied(
                 "the token is refused", problems=(Problem("no provider that may send tokens of services issued it", rule="issuer"),)
             )
-        client = accepting[issuer]
+        client = self.client(accepting[issuer])
         claims = client.checks.access_token(token)
         identity = self.queries.service_of_client(client.provider.name, str(client_of(claims)))
         if identity is None:
@@ -296,6 +295,13 @@ def provider_secret(provider: Provider, environment: Mapping[str, str]) -> Secre
     if len(value) < _SHORTEST_SECRET or len(set(value)) < 6 or any(word in value.lower() for word in _DEFAULT_SECRETS):
         raise Misconfigured(f"the secret in {variable} is a default or shorter than {_SHORTEST_SECRET} characters", hint=hint)
     return SecretStr(value)
+
+
+def public_address(settings: Settings) -> str:
+    """Return the address under which people reach the site, without a slash at its end."""
+    web = settings.web
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    return web.address or f"http://{host}:{web.port}"
 
 
 def is_this_machine_alone(settings: Settings, address: str) -> bool:

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from polyceph.bootstrap.deciding import informed_decider
 from polyceph.bootstrap.declared import SystemClock, Usable, lake_address, served_federation
-from polyceph.bootstrap.identity import Identity
+from polyceph.bootstrap.identity import Identity, public_address
 from polyceph.core.model.access import Action, Principal, Question
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.decision import Decision
@@ -77,9 +77,7 @@ class Site:
     @property
     def address(self) -> str:
         """Return the public address of the site, without a slash at its end."""
-        web = self.settings.web
-        host = f"[{web.host}]" if ":" in web.host else web.host
-        return web.address or f"http://{host}:{web.port}"
+        return public_address(self.settings)
 
     def form_targets(self) -> tuple[str, ...]:
         """Return the origins of identity providers: a form of ours may lead there, as signing out does. No store is asked for it."""

@@ -82,6 +82,16 @@ def test_what_all_domains_share_changes(content: Content, part: str, value: obje
     assert told(content, ((part,), value)) == [("federation.changed", name, {part: content[part]}, {part: value})]
 
 
+def test_providers_of_sign_in_and_limits_of_sessions_change(content: Content) -> None:
+    declared = content["sign_in"]
+    sso = {"issuer": "https://sso.example.org", "client_id": "polyceph", "client_secret_env": "SIGN_IN_SECRET"}
+    for value in ({**declared, "idle_minutes": 5}, {**declared, "providers": {"sso": sso}}):
+        change = ("sign_in.changed", content["federation"], {"sign_in": declared}, {"sign_in": value})
+        assert told(content, (("sign_in",), value)) == [change]
+    earlier = {name: part for name, part in content.items() if name != "sign_in"}
+    assert list(differences(earlier, content)) == [], "what an earlier release did not keep is no difference"
+
+
 def test_people_come_leave_and_go(content: Content) -> None:
     assert told(content, (("people", "lea"), {"left": None})) == [("person.added", "lea", None, {"left": None})]
     assert told(content, (("people", "anne", "left"), "2027-01-01")) == [("person.changed", "anne", {"left": None}, {"left": "2027-01-01"})]
