@@ -175,11 +175,11 @@ class Site:
         with translated("asking a lake's catalogue"), connect(address.catalogue, autocommit=True) as session:
             yield session, address
 
-    def kept(self, key: object, make: Callable[[], Made]) -> Made:
-        """Return what was made under this key some seconds ago, or make it; other declarations make all of it anew."""
+    def kept(self, key: object, make: Callable[[], Made], *, seconds: float = _FACTS_S) -> Made:
+        """Return what was made under this key at most some seconds ago, or make it; other declarations make all of it anew."""
         with self._lock:
             at, value = self._kept.get(key, (0.0, None))
-            if at and time.monotonic() - at < _FACTS_S:
+            if at and time.monotonic() - at < seconds:
                 return value  # type: ignore[no-any-return]
         made = make()
         with self._lock:
