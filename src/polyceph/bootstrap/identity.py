@@ -6,7 +6,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -15,14 +15,18 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from polyceph.bootstrap.deciding import decider
 from polyceph.bootstrap.declared import SystemClock
 from polyceph.bootstrap.declared import today as day_of
 from polyceph.core.model.access import FEDERATION, NOBODY, Principal, Role, Standing
 from polyceph.core.model.decision import Decision
+from polyceph.core.model.emergency import Emergency
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.service_identity import ServiceIdentity, ServiceSecret
 from polyceph.core.model.sign_in import LOCAL, Provider, Session
+from polyceph.core.policies.authorisation import Decide
+from polyceph.core.policies.emergencies import lasting
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.policies.service_identities import secret_counts
 from polyceph.core.policies.sessions import IDLE, LEFT, end_reason
@@ -37,6 +41,7 @@ from polyceph.logs import log
 from polyceph.settings import Settings
 from polyceph.store.identity_queries import PostgresIdentityQueries
 from polyceph.store.identity_traffic import IdentityTraffic
+from polyceph.store.queries import PostgresQueries
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 _KEPT_S = 1.0
@@ -61,6 +66,7 @@ class Identity:
     address: str
     clock: Clock = field(default_factory=SystemClock)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    decide: Decide = field(default_factory=decider, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
     _kept: OrderedDict[bytes, tuple[float, Any]] = field(default_factory=OrderedDict, repr=False)
     _clients: dict[str, OidcClient] = field(default_factory=dict, repr=False)
@@ -139,7 +145,12 @@ class Identity:
             self.traffic.touch_session(key, now)
             self.forget(session)
         actor = Actor(ActorKind.PERSON, session.actor)
-        return Principal(actor, Standing.ACTIVE, roles, session.person, session.name, session=session.id, language=session.language)
+        found = Principal(actor, Standing.ACTIVE, roles, session.person, session.name, session=session.id, language=session.language)
+        return replace(found, emergencies=lasting(self._emergencies(), session.person, now)) if session.person else found
+
+    def _emergencies(self) -> tuple[Emergency, ...]:
+        found: tuple[Emergency, ...] = self._remembered(b"emergencies", lambda: PostgresQueries(self.engine).emergencies(is_open=True))
+        return found
 
     def roles(self, session: Session) -> Mapping[str, frozenset[Role]]:
         """Return the roles of who has a session, by the declarations of now and the groups that her provider named."""

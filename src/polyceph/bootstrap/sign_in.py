@@ -15,7 +15,6 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.person import Person
 from polyceph.core.model.sign_in import LOCAL, Claims, PendingSignIn, Session
-from polyceph.core.policies.authorisation import decide
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.policies.sessions import end_reason, person_of, safe_target
 from polyceph.core.usecases import accounts, sessions, sign_in
@@ -206,7 +205,7 @@ class SignInDesk:
         return done
 
     def _may_end(self, who: Principal) -> Decision:
-        return decide(who, Question(Action.SESSION_END, self.identity.clock.now()))
+        return self.identity.decide(who, Question(Action.SESSION_END, self.identity.clock.now()))
 
     def _pending(self, provider: str, back: Returned) -> PendingSignIn:
         """Return the sign-in that this browser began with this provider; its state is used up, whoever brings it."""

@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 import psycopg
 from sqlalchemy import Engine
 
+from polyceph.bootstrap.deciding import informed_decider
 from polyceph.bootstrap.declared import SystemClock, Usable, lake_address, served_federation
 from polyceph.bootstrap.identity import Identity
 from polyceph.core.model.access import Action, Principal, Question
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.federation import Federation
-from polyceph.core.policies.authorisation import decide
+from polyceph.core.policies.authorisation import Decide
 from polyceph.core.ports import Clock
 from polyceph.errors import NotFound, PolycephError
 from polyceph.lake.history import RowCount, TableState, row_counts, table_states
@@ -57,6 +58,8 @@ class Site:
     identify: Callable[[Site], Identity] = field(default=lambda site: site.own_identity(), repr=False)
     identity: Identity = field(init=False, repr=False)
     """Who is who."""
+    decide: Decide = field(init=False, repr=False)
+    """What every door of this site asks."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _declared: Usable | None = None
     _digest: str | None = None
@@ -65,6 +68,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.identity = self.identify(self)
+        self.decide = informed_decider(lambda: self.federation)
 
     def own_identity(self) -> Identity:
         """Return who is who by this site's store and declarations."""
@@ -148,7 +152,7 @@ class Site:
 
     def may(self, who: Principal, action: Action, *, domain: str | None = None, **facts: Any) -> Decision:
         """Return whether somebody may do something now. `facts` are the other fields of `Question`."""
-        return decide(who, Question(action, self.now(), domain=domain, **facts))
+        return self.decide(who, Question(action, self.now(), domain=domain, **facts))
 
     def states(self, domain: str) -> Mapping[DatasetId, TableState]:
         """Return what the lake of a domain holds, at most some seconds old; empty while the lake cannot be asked or is not made yet."""

@@ -96,8 +96,8 @@ def world(only_world: World, postgres: PostgresAddress) -> World:
         triggers = session.execute(question).fetchall()
         for table, trigger in triggers:
             session.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}".encode())
-        kept = ", ".join(sorted({table for table, _ in triggers}))
-        session.execute(f"TRUNCATE {kept}, polyceph.pending_sign_in, polyceph.seen_token CASCADE".encode())
+        tables = ", ".join(sorted({table for table, _ in triggers}))
+        session.execute(f"TRUNCATE {tables}, polyceph.pending_sign_in, polyceph.seen_token CASCADE".encode())
         for table, trigger in triggers:
             session.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}".encode())
     return World(only_world.store, only_world.federation, only_world.settings)
