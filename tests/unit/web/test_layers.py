@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -65,6 +66,28 @@ def test_a_websocket_gets_an_id_too(knock: Callable) -> None:
 
     knock(RequestLog(look))
     assert len(seen[0]) == 32
+
+
+def test_a_websocket_ends_with_the_session_that_opened_it(knock: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyceph.web.principal._LOOKS_S", 0.01)
+    told = iter([ANNE, ANNE, ANNE, replace(ANNE, standing=Standing.EXPIRED)])
+
+    async def for_ever(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await asyncio.Event().wait()
+
+    app = WhoAsks(for_ever, principal_of=lambda cookie, bearer: next(told), cookies=Cookies(is_https=False))
+    sent = knock(app, headers={"authorization": "Bearer x"})
+    assert sent == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": 4401, "reason": "sign in again"}]
+
+
+def test_what_fails_behind_a_websocket_is_raised_as_it_is(knock: Callable) -> None:
+    async def fails(scope: Scope, receive: Receive, send: Send) -> None:
+        raise TooMany(3)
+
+    app = WhoAsks(fails, principal_of=lambda cookie, bearer: ANNE, cookies=Cookies(is_https=False))
+    with pytest.raises(TooMany):
+        knock(app, headers={"authorization": "Bearer x"})
 
 
 def test_the_access_log_says_nothing_of_a_person(inner: ASGIApp, ask: Callable, caplog: pytest.LogCaptureFixture) -> None:
