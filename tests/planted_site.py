@@ -142,7 +142,17 @@ def federation() -> Federation:
         consumes = (DatasetId("education", Zone.GOLD, "schools"),) if name == "culture" else ()
         sources = {"registry": Source("registry", "postgres", {}, place)}
         domains[name] = Domain(
-            name, title, "claire.martin", "marc.leroy", "an.peeters", "stewards", f"domains/{name}", place, sources, consumes, datasets=own
+            name,
+            title,
+            "an.peeters" if name == "health" else "claire.martin",
+            "marc.leroy",
+            "an.peeters",
+            "stewards",
+            f"domains/{name}",
+            place,
+            sources,
+            consumes,
+            datasets=own,
         )
     places = {"dev": Environment("dev", "lakes")}
     title = {"en": "Federation of Rivers", "fr": "Fédération des Rivières", "nl": "Federatie van Rivieren", "de": "Föderation der Flüsse"}
