@@ -210,10 +210,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "dagster-permissions.md": dagster_permissions,
     "planted-truth.md": planted,
 }
-_DAGSTER = """Dagster's pages are at `/dagster`. What each part of its interface needs is an action of the [table of rights](rights.md), asked for
-every domain that the arguments reach. Without the right it is refused with the reason, unless *otherwise* says `less`: then the answer
-leaves out what is not hers to see.
-[Decision 0014](../decisions/0014-dagster-behind-sign-in.md) says how.
+_DAGSTER = """Dagster's pages are at `/dagster`. What each part of its interface needs is an action of the [table of rights](rights.md),
+asked for every domain that the arguments reach. Without the right it is refused with the reason, unless *otherwise* says `less`:
+then the answer leaves out what is not hers to see. [Decision 0014](../decisions/0014-dagster-behind-sign-in.md) says how.
 """
 _KEYS = ("key", "meaning", "type", "default")
 _OFFICIAL = 20
