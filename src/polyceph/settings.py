@@ -116,7 +116,7 @@ class StoreSettings(BaseModel):
 
 
 class WebSettings(BaseModel):
-    """Where the pages are served, and under which address people reach them. Loopback until sign-in exists."""
+    """Where the pages are served, and under which address people reach them. Beyond this machine only where a provider signs people in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -124,9 +124,9 @@ class WebSettings(BaseModel):
 
     @field_validator("host")
     @classmethod
-    def _only_this_machine(cls, value: str) -> str:
-        if value != "localhost" and not ip_address(value).is_loopback:
-            raise ValueError(f"{value} is not this machine alone; until there is sign-in, only 127.0.0.1, ::1 and localhost are allowed")
+    def _is_an_address(cls, value: str) -> str:
+        if value != "localhost":
+            ip_address(value)
         return value
 
     port: int = Field(default=3000, ge=0, le=65535, description="0 takes any free port")

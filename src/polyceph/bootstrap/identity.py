@@ -308,5 +308,8 @@ def check_sign_in(federation: Federation, settings: Settings, address: str, envi
     if not federation.sign_in.providers and not is_this_machine_alone(settings, address):
         hint = "declare a provider under sign_in in federation.yaml, or serve at 127.0.0.1"
         found.append(Problem(f"nobody could sign in at {address}: the local account is for this machine alone", hint=hint))
+    if not is_loopback(settings.web.host) and not address.startswith("https://"):
+        hint = "set POLYCEPH_WEB__ADDRESS to the https address under which a proxy serves it"
+        found.append(Problem(f"it listens at {settings.web.host} and no public address is set", hint=hint))
     if found:
         raise Misconfigured("sign-in is not safe", problems=found, hint="see docs/how-to/sign-in.md")

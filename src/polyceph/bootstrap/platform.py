@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from polyceph.bootstrap.declared import SystemClock, lake_address, usable_federation
 from polyceph.bootstrap.journal import KEY_FILE, PlatformJournal
 from polyceph.bootstrap.lakes import limited_lake
-from polyceph.bootstrap.processes import named_environment, passed_environment, storage_environment
+from polyceph.bootstrap.processes import named_environment, passed_environment, serving_environment, storage_environment
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
@@ -128,6 +128,16 @@ class Platform:
             "POLYCEPH_DOMAIN__USER": role.user,
             "POLYCEPH_DOMAIN__PASSWORD": role.password.get_secret_value(),
             "POLYCEPH_DOMAIN__CODE": code_commit(self.settings.federation / self.federation.domains[domain].folder),
+        }
+
+    def serving_environment(self, port: int) -> dict[str, str]:
+        """Return the environment of the process that serves people, at this port."""
+        return {
+            **serving_environment(self.federation),
+            "POLYCEPH_FEDERATION": str(self.settings.federation.resolve()),
+            "POLYCEPH_HOME": str(self.settings.state()),
+            "POLYCEPH_WEB__PORT": str(port),
+            **({"POLYCEPH_TODAY": self.settings.today.isoformat()} if self.settings.today else {}),
         }
 
     def server_environment(self) -> dict[str, str]:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from polyceph.core.model.domain import Domain
+from polyceph.core.model.federation import Federation
 from polyceph.errors import Misconfigured, NotFound
 from polyceph.settings import Settings
 from polyceph.store.keyring import Keyring
 from polyceph.store.secrets import domain_environment
 
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "POLYCEPH_ENVIRONMENT", "POLYCEPH_TODAY", "SSL_CERT_FILE", "TMPDIR", "TZ")
+_SERVING = ("POLYCEPH_STORE__", "POLYCEPH_WEB__")
 _LIMITS, _STORAGE = "POLYCEPH_LIMITS__", "POLYCEPH_STORAGE__"
 _PLATFORMS_OWN = ("DAGSTER_", "PG", "POLYCEPH_DOMAIN", *(f"POLYCEPH_{name.upper()}" for name in Settings.model_fields))
 """A domain that names one of these in its sources does not get it: the address of the store, with its administrator, is among them."""
@@ -25,6 +27,13 @@ def passed_environment(environment: Mapping[str, str] = os.environ) -> dict[str,
 def storage_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the keys of object storage, which domains share until they have keys of their own."""
     return {name: value for name, value in environment.items() if name.startswith(_STORAGE)}
+
+
+def serving_environment(federation: Federation, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what the process that serves people may know beyond that: its settings, the store's address, the providers' secrets."""
+    named = {one.client_secret_env for one in federation.sign_in.providers.values() if one.client_secret_env}
+    wanted = named | {f"{name}_FILE" for name in named}
+    return {name: value for name, value in environment.items() if name in wanted or name.startswith(_SERVING)}
 
 
 def named_environment(domain: Domain, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

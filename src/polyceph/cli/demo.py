@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from polyceph.cli import render
-from polyceph.cli.platform import run_plan, show_outcomes, stop_on_signals
+from polyceph.cli.platform import run_plan, say_first_link, show_outcomes, stop_on_signals
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +63,7 @@ def demo(
 
 def _stay(running: Any) -> None:
     render.note(f"open {running.address} ; Ctrl-C stops everything")
+    say_first_link(running.platform, running.address)
     while True:
         time.sleep(5)
         running.record()
@@ -79,7 +80,7 @@ def _show(result: Any, outcomes: list[Any]) -> None:
     checks = ", ".join(f"{number} {how}" for how, number in result.checks.items())
     render.line(f"checks: {checks}; {result.events} events in the journal")
     render.line(f"pipelines {result.seconds} s after {result.start_seconds} s of start; at most {result.peak_mb} MiB of memory")
-    render.line(f"Dagster: {result.address} (this machine only)")
+    render.line(f"pages: {result.address} (this machine only)")
     for domain, reason in result.excused.items():
         render.line(f"{domain} is stopped by what was planted: {reason}")
     for problem in result.wrong:

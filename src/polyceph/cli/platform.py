@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(detach: Annotated[bool, typer.Option("--detach", help="Return when everything runs; stop it with polyceph down.")] = False) -> None:
-    """Start PostgreSQL, the code locations, the daemon and the webserver, and keep them running.
+    """Start PostgreSQL, the code locations, the daemon and the pages, and keep them running.
 
     Example: polyceph up --detach
     """
@@ -69,9 +69,16 @@ def _detach(settings: Any) -> None:
         found = running_process(settings)
         if found is not None and found[1]["address"]:
             render.line(f"running at {found[1]['address']}")
+            _say_link_of(settings, str(found[1]["address"]))
             return
         time.sleep(0.2)
     raise Unavailable("the federation did not start", hint=f"end of {log}:\n{last_lines(log)}")
+
+
+def _say_link_of(settings: Any, address: str) -> None:
+    from polyceph.bootstrap.platform import join_platform
+
+    say_first_link(join_platform(settings), address)
 
 
 def stop_on_signals() -> None:
@@ -89,6 +96,18 @@ def say_running(running: Any) -> None:
     render.line(f"{running.platform.federation.name} runs at {running.address} (this machine only)")
     for domain, reason in sorted(running.left_out.items()):
         render.line(f"{domain} does not run: {reason}")
+    say_first_link(running.platform, running.address)
+
+
+def say_first_link(platform: Any, address: str) -> None:
+    """Print how to sign in for the first time. The link itself is a secret: it goes to a terminal, never into a log."""
+    from polyceph.bootstrap.accounts import first_link
+
+    if not sys.stdout.isatty():
+        return
+    link = first_link(platform.settings, platform.federation, platform.engine, address)
+    if link is not None:
+        render.line(f"sign in for the first time, within the hour: {link}")
 
 
 def down() -> None:
@@ -185,11 +204,11 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     Example: polyceph status --json
     """
     from polyceph.errors import PolycephError
-    from polyceph.orchestrate.launcher import DagsterLauncher
-    from polyceph.orchestrate.services import running_process
+    from polyceph.orchestrate.services import launcher_of, running_process
     from polyceph.settings import load_settings
 
-    found = running_process(load_settings())
+    settings = load_settings()
+    found = running_process(settings)
     if found is None:
         render.as_json({"running": False}) if json else render.line("it does not run; start it with polyceph up")
         return
@@ -200,9 +219,9 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
         return
     address = str(known["address"])
     try:
-        domains = {name: reason or "runs" for name, reason in DagsterLauncher(address).locations().items()}
+        domains = {name: reason or "runs" for name, reason in launcher_of(settings).locations().items()}
     except PolycephError as error:
-        domains = {"webserver": error.message}
+        domains = {"web": error.message}
     domains |= {k: str(v) for k, v in dict(known["left_out"]).items() if k not in domains}  # type: ignore[call-overload]
     if json:
         render.as_json({"running": True, "pid": process.pid, "address": address, "domains": domains})

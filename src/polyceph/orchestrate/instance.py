@@ -81,12 +81,9 @@ def code_server_command(python: Path, socket: Path, name: str) -> tuple[str, ...
     )  # fmt: skip
 
 
-def webserver_command(python: Path, workspace: Path, *, host: str, port: int) -> tuple[str, ...]:
-    """Return the command of the webserver."""
-    return (
-        str(python), "-m", "dagster_webserver", "--workspace", str(workspace), "--host", host, "--port", str(port),
-        "--dagster-log-level", "warning",
-    )  # fmt: skip
+def web_command(python: Path, workspace: Path, *, socket: Path) -> tuple[str, ...]:
+    """Return the command of the process that serves people, and the platform itself over a socket."""
+    return (str(python), "-m", "polyceph.cli.serve", "--workspace", str(workspace), "--socket", str(socket))
 
 
 def daemon_command(python: Path, workspace: Path) -> tuple[str, ...]:

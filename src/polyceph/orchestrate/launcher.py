@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -37,10 +38,10 @@ _ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 
 
 class DagsterLauncher:
-    """A `RunLauncher` over the webserver at `address` (`http://127.0.0.1:3000`)."""
+    """A `RunLauncher` over the platform's own socket, behind which Dagster is asked as the platform."""
 
-    def __init__(self, address: str) -> None:
-        self._client = httpx.Client(base_url=address, timeout=60.0)
+    def __init__(self, socket: Path) -> None:
+        self._client = httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://platform/dagster", timeout=60.0)
 
     def locations(self) -> dict[str, str | None]:
         """Return, by domain, None when its code location is loaded, otherwise the reason why not."""
@@ -130,9 +131,7 @@ class DagsterLauncher:
         try:
             response = self._client.post("/graphql", json={"query": query, "variables": variables})
         except httpx.HTTPError as error:
-            raise Unavailable(
-                f"the Dagster webserver at {self._client.base_url} does not answer", hint="start the federation with polyceph up"
-            ) from error
+            raise Unavailable("the process that serves Dagster does not answer", hint="start the federation with polyceph up") from error
         body = response.json()
         if body.get("errors"):
             raise Unavailable(f"Dagster refused a query: {body['errors'][0]['message']}")

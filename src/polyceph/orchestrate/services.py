@@ -1,4 +1,4 @@
-"""The processes of a running federation: PostgreSQL, a code server per domain, the webserver, the daemon."""
+"""The processes of a running federation: PostgreSQL, a code server per domain, the pages, the daemon."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from polyceph.settings import Settings
 _READY_S = 180.0
 Heard = Callable[[str], None]
 Prepare = Callable[[Platform, Supervisor], None]
-WEBSERVER, DAEMON = "webserver", "daemon"
+WEB, DAEMON = "web", "daemon"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def start(settings: Settings, *, heard: Heard, prepare: Prepare | None = None) -
         left_out = dict(platform.left_out)
         address = _start_services(platform, supervisor, left_out, heard=heard)
         heard("code locations")
-        launcher = DagsterLauncher(address)
+        launcher = DagsterLauncher(_platform_socket(settings))
         _wait_for_locations(launcher, frozenset(platform.federation.domains) - left_out.keys(), left_out)
         running = Running(platform, supervisor, launcher, address, left_out, held)
         _write_state(settings, address=address, left_out=left_out)
@@ -160,12 +160,13 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     workspace = home / "workspace.yaml"
     instance.write_workspace(workspace, {name: sockets[name] for name in started})
     _wait_for_code(supervisor, started, settings.limits.load_seconds, left_out)
-    heard("webserver and daemon")
+    heard("pages and daemon")
     python, logs = Path(sys.executable), state / "logs"
-    web = instance.webserver_command(python, workspace, host=settings.web.host, port=int(address.rpartition(":")[2]))
-    supervisor.start(Service(WEBSERVER, web, own, logs / "webserver.log", home, lambda: _answers(address)))
+    web = instance.web_command(python, workspace, socket=_platform_socket(settings))
+    serving = {**own, **platform.serving_environment(port=int(address.rpartition(":")[2]))}
+    supervisor.start(Service(WEB, web, serving, logs / "web.log", home, lambda: _answers(address)))
     supervisor.start(Service(DAEMON, instance.daemon_command(python, workspace), own, logs / "daemon.log", home, lambda: True))
-    supervisor.wait_ready(WEBSERVER, seconds=_READY_S)
+    supervisor.wait_ready(WEB, seconds=_READY_S)
     return address
 
 
@@ -254,7 +255,12 @@ def launcher_of(settings: Settings) -> DagsterLauncher:
         raise Unavailable("this federation does not run", hint="start it with polyceph up")
     if found[1]["address"] is None:
         raise Unavailable("this federation is still starting", hint="wait until polyceph status says that it runs")
-    return DagsterLauncher(str(found[1]["address"]))
+    return DagsterLauncher(_platform_socket(settings))
+
+
+def _platform_socket(settings: Settings) -> Path:
+    """Return the socket over which the platform itself reaches Dagster."""
+    return socket_folder(settings.state()) / "platform.socket"
 
 
 def _write_state(settings: Settings, *, address: str | None, left_out: Mapping[str, str]) -> None:
@@ -301,6 +307,6 @@ def _accepts(path: Path) -> bool:
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/server_info", timeout=2.0).status_code == httpx.codes.OK
+        return httpx.get(f"{address}/sign-in", timeout=5.0).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

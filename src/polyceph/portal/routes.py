@@ -35,5 +35,6 @@ LINKS: Sequence[tuple[str, str]] = (
     ("/", N_("Home")),
     ("/datasets", N_("Datasets")),
     ("/domains", N_("Domains")),
+    ("/dagster/", N_("Pipelines")),
     ("/platform", N_("Platform")),
 )

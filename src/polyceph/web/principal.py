@@ -34,7 +34,7 @@ class WhoAsks:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "lifespan" and not _is_of_the_platform(scope):
+        if scope["type"] != "lifespan":
             cookie, bearer = cookie_in(scope, self._session), _bearer(scope)
             scope[PRINCIPAL] = NOBODY
             if cookie or bearer:
@@ -69,8 +69,3 @@ def _bearer(scope: Scope) -> str | None:
         return None
     token = found[0][len(_BEARER) :].strip()
     return token if 0 < len(token) <= _LONGEST else None
-
-
-def _is_of_the_platform(scope: Scope) -> bool:
-    """Tell whether the door itself said who asks: the platform's own private socket, which no client reaches."""
-    return scope.get("polyceph.private") is True
