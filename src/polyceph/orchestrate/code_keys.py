@@ -1,4 +1,4 @@
-"""The key of each domain's code server and where it is kept: a code server answers only to whoever holds its key.
+"""The keys of the sockets on this machine and where they are kept: a server behind one answers only to whoever holds its key.
 
 A Unix socket lets in everybody who runs under the same account, and all domains do. Keys are made anew at each start; they are
 in files that the platform's processes read and that no confined process can (see `confinement`).
@@ -11,10 +11,15 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from polyceph.errors import Unavailable
+
 HEADER = "polyceph-code-server-key"
 VARIABLE = "POLYCEPH_CODE_SERVER_KEY"
 """Names the key to its own code server, which forgets it before it loads the domain's code."""
+PLATFORM_HEADER = "polyceph-platform-key"
+"""What a request over the platform's own socket carries."""
 _KEY_BYTES = 32
+_PLATFORM = ".platform"
 
 
 def place_of(folder: Path, domain: str) -> Path:
@@ -34,9 +39,26 @@ def make_places(folder: Path, domains: Iterable[str]) -> None:
         (folder / part).mkdir(mode=0o700)
     for name in domains:
         (place_of(folder, name) / "tmp").mkdir(mode=0o700, parents=True)
-        kept = folder / "keys" / name
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_hex(_KEY_BYTES), encoding="ascii")
+        _make_key(folder, name)
+    _make_key(folder, _PLATFORM)
+
+
+def _make_key(folder: Path, name: str) -> None:
+    kept = folder / "keys" / name
+    kept.touch(mode=0o600)
+    kept.write_text(secrets.token_hex(_KEY_BYTES), encoding="ascii")
+
+
+def platform_key(socket: Path) -> str:
+    """Return the key of the platform's own socket.
+
+    Raises:
+        Unavailable: there is none: the federation does not run.
+    """
+    try:
+        return (socket.parent / "keys" / _PLATFORM).read_text(encoding="ascii")
+    except OSError as error:
+        raise Unavailable("the key of the platform's own socket cannot be read", hint="start the federation with polyceph up") from error
 
 
 def key_of(socket: Path) -> str | None:

@@ -92,13 +92,11 @@ def write_rules(grounds: Grounds, domain: str, python: Path, environment: Mappin
     own = _own(grounds, domain)
     for folder in own:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state, federation = settings.state(), settings.federation.resolve()
+    shared = (python.parent.parent, state / "extensions", state / "dagster/dagster.yaml", federation / "federation.yaml")
     rules = [
         *_system(grounds.guarded),
-        *(
-            ("read", str(path))
-            for path in (python.parent.parent, settings.state() / "extensions", settings.state() / "dagster/dagster.yaml")
-        ),
-        ("read", str(settings.federation.resolve() / "federation.yaml")),
+        *(("read", str(path)) for path in shared),
         ("list", str(federation / "domains")),
         *(("write", str(path)) for path in (*own, federation / grounds.platform.federation.domains[domain].folder)),
         *(("read", str(path)) for path in _consumed(grounds, domain)),

@@ -32,12 +32,12 @@ LOST = 75
 _WATCHED_EVERY_S = 0.25
 _TABLE = """
 CREATE TABLE IF NOT EXISTS polyceph_daemon (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only), holder text NOT NULL, taken timestamptz NOT NULL, released timestamptz
+    single boolean PRIMARY KEY DEFAULT true CHECK (single), holder text NOT NULL, taken timestamptz NOT NULL, released timestamptz
 )
 """
 _TAKEN = """
 INSERT INTO polyceph_daemon (holder, taken) VALUES (%s, now())
-ON CONFLICT (only) DO UPDATE SET holder = excluded.holder, taken = excluded.taken, released = NULL
+ON CONFLICT (single) DO UPDATE SET holder = excluded.holder, taken = excluded.taken, released = NULL
 """
 
 
