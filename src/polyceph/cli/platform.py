@@ -204,6 +204,7 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     Example: polyceph status --json
     """
     from polyceph.errors import PolycephError
+    from polyceph.orchestrate.confinement import described
     from polyceph.orchestrate.services import launcher_of, running_process
     from polyceph.settings import load_settings
 
@@ -224,7 +225,9 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
         domains = {"web": error.message}
     domains |= {k: str(v) for k, v in dict(known["left_out"]).items() if k not in domains}  # type: ignore[call-overload]
     if json:
-        render.as_json({"running": True, "pid": process.pid, "address": address, "domains": domains})
+        apart = described(settings)
+        render.as_json({"running": True, "pid": process.pid, "address": address, "confinement": apart, "domains": domains})
         return
     render.line(f"runs at {address} (process {process.pid})")
+    render.line(f"domains are kept apart: {described(settings)}")
     render.table("Domains", ("domain", "state"), sorted(domains.items()))

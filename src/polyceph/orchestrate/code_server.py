@@ -29,7 +29,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from polyceph.orchestrate.code_keys import HEADER, VARIABLE
 
-_MODULE = "polyceph.orchestrate.location"
+LOCATION = "polyceph.orchestrate.location"
 
 
 class KeyRequired(grpc.ServerInterceptor):  # type: ignore[misc]
@@ -72,8 +72,8 @@ def _refuse(_request: Any, context: grpc.ServicerContext) -> None:
     context.abort(grpc.StatusCode.UNAUTHENTICATED, "this code server answers to the platform alone")
 
 
-def serve(socket: Path, location: str, key: str) -> None:
-    """Serve a domain's code location until told to stop; answers even when the domain's code does not import."""
+def serve(socket: Path, location: str, key: str, *, module: str = LOCATION) -> None:
+    """Serve the definitions of a module as a code location until told to stop; answers even when the domain's code does not import."""
     setup_interrupt_handlers()
     configure_loggers(formatter="colored", log_level="WARNING")
     stop, pool = threading.Event(), FuturesAwareThreadPoolExecutor()
@@ -81,7 +81,7 @@ def serve(socket: Path, location: str, key: str) -> None:
         server_termination_event=stop,
         logger=logging.getLogger("dagster.code_server"),
         server_threadpool_executor=pool,
-        loadable_target_origin=LoadableTargetOrigin(executable_path=sys.executable, working_directory=str(Path.cwd()), module_name=_MODULE),
+        loadable_target_origin=LoadableTargetOrigin(executable_path=sys.executable, working_directory=str(Path.cwd()), module_name=module),
         lazy_load_user_code=True,
         entry_point=get_python_environment_entry_point(sys.executable),
         location_name=location,
@@ -97,8 +97,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="polyceph.orchestrate.code_server", description="The code server of a domain.")
     parser.add_argument("--socket", type=Path, required=True)
     parser.add_argument("--location", required=True)
+    parser.add_argument("--module", default=LOCATION, help="where its definitions are")
     asked = parser.parse_args(arguments)
-    serve(asked.socket, asked.location, os.environ.pop(VARIABLE))
+    serve(asked.socket, asked.location, os.environ.pop(VARIABLE), module=asked.module)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ class Grounds:
         return lake_address(known.settings, known.federation, domain, known.addresses.dagster).data_path
 
 
-def offered(settings: Settings) -> bool:
-    """Tell whether domains are confined on this machine; a machine that cannot is named in the log.
+def applies(settings: Settings, level: int) -> bool:
+    """Tell whether domains are confined on a machine whose kernel offers this level of Landlock; the log says when they are not.
 
     Raises:
         Misconfigured: the settings require what the kernel does not offer.
@@ -67,7 +67,7 @@ def offered(settings: Settings) -> bool:
     if settings.confinement == "off":
         log.warning("domains are not confined, for POLYCEPH_CONFINEMENT is off: their code can read what the platform's account can")
         return False
-    if child.level():
+    if level:
         return True
     if settings.confinement == "required":
         raise Misconfigured(
@@ -101,7 +101,7 @@ def write_rules(grounds: Grounds, domain: str, python: Path, environment: Mappin
         *(("write", str(path)) for path in (*own, federation / grounds.platform.federation.domains[domain].folder)),
         *(("read", str(path)) for path in _consumed(grounds, domain)),
         *(("write", str(path)) for path in _named(grounds, domain, environment)),
-        *(("read", str(path)) for path in _outside(settings.readable, grounds.guarded)),
+        *(("read", str(path)) for path in outside(settings.readable, grounds.guarded)),
     ]
     file = state / "confinement" / f"{domain}.json"
     file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -166,13 +166,13 @@ def _unguarded(path: Path, grounds: Grounds) -> Iterator[Path]:
 
 def _system(guarded: Sequence[Path]) -> list[Rule]:
     devices = [("use", path) for path in _DEVICES]
-    return [*devices, ("write", _SHARED_MEMORY), *(("read", str(path)) for path in _outside(_programs(), guarded))]
+    return [*devices, ("write", _SHARED_MEMORY), *(("read", str(path)) for path in outside(_programs(), guarded))]
 
 
 def _programs() -> Iterator[Path]:
     """Yield where the system, Python and the platform's packages are."""
     yield from map(Path, _SYSTEM)
-    yield from _public(Path("/etc"))
+    yield from public_in(Path("/etc"))
     yield from {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
     packages = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")}
     yield from packages
@@ -182,20 +182,20 @@ def _programs() -> Iterator[Path]:
             yield Path(line)  # a package installed to be edited
 
 
-def _outside(paths: Iterable[Path], guarded: Sequence[Path]) -> Iterator[Path]:
+def outside(paths: Iterable[Path], guarded: Sequence[Path]) -> Iterator[Path]:
     """Yield the paths; of one that holds a guarded folder only what is beside that folder."""
     for path in paths:
         real = path.resolve()
         if any(real.is_relative_to(one) for one in guarded) or not real.exists():
             continue
         if any(one.is_relative_to(real) for one in guarded):
-            yield from _outside(sorted(real.iterdir()), guarded)
+            yield from outside(sorted(real.iterdir()), guarded)
         else:
             yield real
 
 
 @cache
-def _public(folder: Path) -> tuple[Path, ...]:
+def public_in(folder: Path) -> tuple[Path, ...]:
     """Return what everybody may read in a folder: root, who reads everything, is to see no more of `/etc` than others do."""
     found: list[Path] = []
     whole = True
@@ -204,7 +204,7 @@ def _public(folder: Path) -> tuple[Path, ...]:
         if stat.S_ISLNK(mode):
             continue
         if stat.S_ISDIR(mode) and mode & 0o005 == 0o005:
-            inner = _public(Path(entry.path))
+            inner = public_in(Path(entry.path))
             whole &= inner == (Path(entry.path),)
             found.extend(inner)
         elif stat.S_ISREG(mode) and mode & 0o004:

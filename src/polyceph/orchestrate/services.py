@@ -26,7 +26,7 @@ from polyceph.bootstrap.platform import Platform, open_platform
 from polyceph.bootstrap.processes import passed_environment
 from polyceph.errors import Conflict, Misconfigured, PolycephError, Unavailable
 from polyceph.logs import log
-from polyceph.orchestrate import code_keys, confinement, environments, instance
+from polyceph.orchestrate import child, code_keys, confinement, environments, instance
 from polyceph.orchestrate.launcher import DagsterLauncher
 from polyceph.orchestrate.supervisor import Service, Supervisor
 from polyceph.settings import Settings
@@ -147,7 +147,7 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     address = _web_address(settings)
     folder = socket_folder(state)
     code_keys.make_places(folder, platform.federation.domains)
-    is_confined = confinement.offered(settings)
+    is_confined = confinement.applies(settings, child.level())
     started: list[str] = []
     sockets = {name: code_keys.socket_of(folder, name) for name in platform.federation.domains}
     for name in sorted(platform.federation.domains.keys() - left_out.keys()):
