@@ -19,6 +19,7 @@ import polyceph
 from polyceph.bootstrap.declared import lake_address
 from polyceph.bootstrap.platform import Platform
 from polyceph.bootstrap.processes import variables_named_in
+from polyceph.core.model.dataset import Zone
 from polyceph.core.model.domain import Domain
 from polyceph.errors import Misconfigured
 from polyceph.logs import log
@@ -100,7 +101,7 @@ def write_rules(grounds: Grounds, domain: str, python: Path, environment: Mappin
         ("list", str(federation / "domains")),
         *(("write", str(path)) for path in (*own, federation / grounds.platform.federation.domains[domain].folder)),
         *(("read", str(path)) for path in _consumed(grounds, domain)),
-        *(("write", str(path)) for path in _named(grounds, domain, environment)),
+        *_named(grounds, domain, environment),
         *(("read", str(path)) for path in outside(settings.readable, grounds.guarded)),
     ]
     file = state / "confinement" / f"{domain}.json"
@@ -133,21 +134,23 @@ def _consumed(grounds: Grounds, domain: str) -> Iterator[Path]:
     root = grounds.platform.settings.federation.resolve() / "domains"
     for dataset in grounds.platform.federation.domains[domain].consumes:
         lake = grounds.lake_folder(dataset.domain)
-        if lake is not None:
+        if lake is not None and dataset.zone is not Zone.OUTPUT:
             folder = lake / str(dataset.zone) / dataset.name
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # a rule is about a folder that exists; its owner may not have run yet
             yield folder
         yield from (root / dataset.domain / "domain.yaml", root / dataset.domain / "contracts")
 
 
-def _named(grounds: Grounds, domain: str, environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the files and folders that an administrator named for the domain's sources: shares, files of secrets."""
+def _named(grounds: Grounds, domain: str, environment: Mapping[str, str]) -> Iterator[Rule]:
+    """Yield rules for what an administrator names by its path in a domain's environment.
+
+    Shares of its sources may have an archive to write to; certificates and files of secrets are read.
+    """
     declared: Domain = grounds.platform.federation.domains[domain]
-    named = variables_named_in([one.options for one in declared.sources.values()], environment)
-    found = [*named.values(), environment.get("SSL_CERT_FILE", "")]
-    for value in found:
+    shares = variables_named_in([one.options for one in declared.sources.values()], environment)
+    for name, value in environment.items():
         if value.startswith("/") and "\0" not in value and Path(value).exists():
-            yield from _unguarded(Path(value).resolve(), grounds)
+            yield from (("write" if name in shares else "read", str(path)) for path in _unguarded(Path(value).resolve(), grounds))
 
 
 def _unguarded(path: Path, grounds: Grounds) -> Iterator[Path]:
