@@ -186,6 +186,8 @@ def test_emergency_access_is_opened_and_closed_loudly(walk: Walk, polyceph: Comm
     assert walk("emergency", "list") == Counter()
     [lasting] = answer(polyceph("emergency", "list", "--json"))["emergencies"]
     assert (lasting["domain"], lasting["person"], lasting["alone"], lasting["state"]) == ("culture", "ada.owner", True, "open")
+    [shown] = answer(polyceph("status", "--json"))["emergencies"]
+    assert shown.startswith("ada.owner in culture until ")
     number = str(lasting["number"])
     assert walk("emergency", "close", number, code=4) == Counter({"emergency.refused": 1})
     assert walk("emergency", "close", number, "--as", "ada.owner", "--json") == Counter({"emergency.closed": 1})

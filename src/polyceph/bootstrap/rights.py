@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from polyceph.bootstrap.deciding import decider, informed_decider
 from polyceph.bootstrap.declared import SystemClock, today
-from polyceph.bootstrap.platform import Platform, this_actor
+from polyceph.bootstrap.platform import Platform, join_platform, this_actor
 from polyceph.core.model.access import Action, Principal, Question, Standing
 from polyceph.core.model.decision import Decision
-from polyceph.core.model.emergency import Emergency, Opening
+from polyceph.core.model.emergency import Emergency, EmergencyState, Opening
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.policies.emergencies import lasting, to_be_told
 from polyceph.core.policies.nearest import did_you_mean
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.usecases import emergencies
-from polyceph.errors import NotFound
+from polyceph.errors import NotFound, PolycephError
 from polyceph.settings import Settings
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
@@ -91,6 +91,16 @@ def listed_emergencies(platform: Platform, *, every: bool) -> tuple[Emergency, .
     """Return the emergency access that lasts, or every one there was."""
     platform.record_emergencies()
     return platform.queries().emergencies(is_open=not every)
+
+
+def lasting_emergencies(settings: Settings) -> tuple[Emergency, ...]:
+    """Return the emergency access that lasts; nothing while the store cannot be asked, which what runs tells besides."""
+    now = SystemClock().now()
+    try:
+        found = join_platform(settings).queries().emergencies(is_open=True)
+    except PolycephError:
+        return ()
+    return tuple(one for one in found if one.state(now) is EmergencyState.OPEN)
 
 
 def _around(platform: Platform) -> emergencies.Circumstances:

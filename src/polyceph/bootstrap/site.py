@@ -61,6 +61,7 @@ class Site:
     decide: Decide = field(init=False, repr=False)
     """What every door of this site asks."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _reading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _declared: Usable | None = None
     _digest: str | None = None
     _looked: float = 0.0
@@ -110,21 +111,27 @@ class Site:
 
         While the store does not answer, or the files are wrong at that moment, what was read before goes on being served.
         """
-        with self._lock:
-            if self._declared is None:
-                self._digest = self.overview().last_digest()
-                self._declared, self._looked = self.load(self.settings), time.monotonic()
-            elif time.monotonic() - self._looked > _LOOK_S:
+        if self._declared is None:
+            with self._lock:
+                if self._declared is None:
+                    self._digest = self.overview().last_digest()
+                    self._declared, self._looked = self.load(self.settings), time.monotonic()
+        elif time.monotonic() - self._looked > _LOOK_S and self._reading.acquire(blocking=False):
+            # One thread reads, which may take seconds in a large federation; the others go on with what there is.
+            try:
                 self._looked = time.monotonic()
                 self._read_again()
-            return self._declared
+            finally:
+                self._reading.release()
+        return self._declared
 
     def _read_again(self) -> None:
         try:
             digest = self.overview().last_digest()
             if digest != self._digest:
                 self._declared, self._digest = self.load(self.settings), digest
-                self._kept.clear()
+                with self._lock:
+                    self._kept.clear()
         except PolycephError as error:
             log.warning("the declarations could not be read again: %s", type(error).__name__)
 
@@ -177,11 +184,11 @@ class Site:
         with translated("asking a lake's catalogue"), connect(address.catalogue, autocommit=True) as session:
             yield session, address
 
-    def kept(self, key: object, make: Callable[[], Made]) -> Made:
-        """Return what was made under this key some seconds ago, or make it; other declarations make all of it anew."""
+    def kept(self, key: object, make: Callable[[], Made], *, seconds: float = _FACTS_S) -> Made:
+        """Return what was made under this key at most some seconds ago, or make it; other declarations make all of it anew."""
         with self._lock:
             at, value = self._kept.get(key, (0.0, None))
-            if at and time.monotonic() - at < _FACTS_S:
+            if at and time.monotonic() - at < seconds:
                 return value  # type: ignore[no-any-return]
         made = make()
         with self._lock:

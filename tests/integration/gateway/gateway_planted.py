@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from dagster import DagsterRunStatus
+from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.scheduler.instigation import InstigatorType, TickData, TickStatus
 from dagster._core.storage.compute_log_manager import ComputeIOType
 from dagster._daemon.types import DaemonHeartbeat
+from dagster._grpc.types import ExecuteRunArgs
 from dagster_shared.error import SerializableErrorInfo
 from gateway_stand import DOMAINS, Stand, name_of, person, word_of
 
@@ -67,11 +71,20 @@ def _of_domain(stand: Stand, domain: str) -> dict[str, str]:
     configured["selector"] |= {"pipelineName": "__ASSET_JOB", "assetSelection": [{"path": [domain, "gold", word]}]}
     kept = _launched(stand, who, configured)
     answer = stand.graphql(who, BACKFILL, p=asked)["data"]["launchPartitionBackfill"]
-    with stand.app.context.create_request_context() as context:
-        workspace = context.acting()
-        workspace._current_workspace = stand.app.context.get_current_workspace()
-        stand.instance.launch_run(made, workspace)
+    _executed(stand, made)
     return {"waits": waits, "made": made, "again": again, "configured": kept, "backfill": answer["backfillId"]}
+
+
+def _executed(stand: Stand, name: str) -> None:
+    """Execute a run in a process of its own, as launchers for clusters do: a code server that forks may hang in its child."""
+    run = stand.instance.get_run_by_id(name)
+    assert run
+    assert run.job_code_origin
+    starting = DagsterEvent(DagsterEventType.PIPELINE_STARTING.value, run.job_name, message="starting")
+    stand.instance.report_dagster_event(starting, run.run_id)
+    asked = ExecuteRunArgs(job_origin=run.job_code_origin, run_id=run.run_id, instance_ref=stand.instance.get_ref())
+    command = [sys.executable, "-m", "dagster", *asked.get_command_args()[1:]]
+    stand.processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
 
 def _launched(stand: Stand, who: Principal, params: Mapping[str, Any]) -> str:
@@ -110,6 +123,8 @@ def _wait(stand: Stand) -> None:
     while waiting and time.monotonic() < until:
         waiting = {one for one in waiting if (run := stand.instance.get_run_by_id(one)) and run.status not in ended}
         time.sleep(0.3)
+    for process in stand.processes:
+        process.wait(_SECONDS)
     assert not waiting, f"runs {waiting} did not end"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -135,6 +136,7 @@ class Stand:
     workspace: Path
     runs: dict[str, dict[str, str]] = field(default_factory=dict)
     """By domain, by name of what ran: ids of runs and backfills that are there already."""
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def ask(self, who: Principal, method: str, path: str, **asked: Any) -> httpx.Response:
         return anyio.run(self.asked, who, method, path, asked)
@@ -250,6 +252,19 @@ def standing(folder: Path) -> Iterator[Stand]:
         assert isinstance(app, Gateway)
         ended.callback(app.close)
         yield Stand(app, instance, journal, workspace)
+
+
+@contextmanager
+def standing_at(folder: Path) -> Iterator[Stand]:
+    """Open another gateway over a stand that stands already in a folder: for looking at it by hand."""
+    with DagsterInstance.from_config(str(folder / "home")) as instance:
+        journal = Journal()
+        app = dagster_app(Doors(decide, lambda: datetime.now(UTC), journal.record), folder / "workspace.yaml", instance=instance)
+        assert isinstance(app, Gateway)
+        try:
+            yield Stand(app, instance, journal, folder / "workspace.yaml", json.loads((folder / "runs.json").read_text()))
+        finally:
+            app.close()
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

@@ -67,7 +67,7 @@ def test_what_changes_something_is_not_done_by_get(stand: Stand) -> None:
 
 @pytest.mark.parametrize(("sent", "status"), [
     ({"json": [{"query": "{version}"}]}, 400), ({"json": {"query": 1}}, 400), ({"json": {"query": "{version}", "variables": [1]}}, 400),
-    ({"json": None}, 400), ({"json": {}}, 400), ({"json": {"query": "{"}}, 400), ({"json": {"query": "{nothing}"}}, 400),
+    ({"json": None}, 415), ({"json": {}}, 400), ({"json": {"query": "{"}}, 400), ({"json": {"query": "{nothing}"}}, 400),
     ({"json": {"query": "{version}", "operationName": "X"}}, 400), ({"json": {"query": _FOLLOW}}, 400),
     ({"content": b"\xff\xfe", "headers": {"content-type": "application/json"}}, 400), ({"data": {"query": "{version}"}}, 415),
     ({"content": b"[" * 100_000, "headers": {"content-type": "application/json"}}, 400),

@@ -174,17 +174,21 @@ def test_a_person_ends_another_session_of_hers_and_only_hers(open_page: Open, pl
     assert planted.site.identity.queries.session_named("session-of-all.platform_engineer").ended_at is None  # type: ignore[union-attr]
 
 
-def test_a_service_identity_is_made_rotated_and_revoked_on_its_pages(open_page: Open, planted: Planted) -> None:
-    page = open_page("/identities")
+def test_a_service_identity_is_made_rotated_and_revoked_on_its_pages(open_page: Open, axe: str, planted: Planted) -> None:
+    page = open_page("/identities", bypass_csp=True)
     page.get_by_label("Name", exact=True).fill("education-ci")
     page.get_by_label("run.view").check()
     page.get_by_label("Role").select_option("analyst")
     page.get_by_role("button", name="Make it and show its token").click()
     token = page.locator(".token").inner_text()
     assert len(token) > 30
+    page.evaluate(axe)
+    assert page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"] == []
     page.get_by_role("link", name="I have kept it").click()
     assert token not in page.content()
     assert "education-ci" in page.locator("main").inner_text()
+    page.evaluate(axe)
+    assert page.evaluate("rules => axe.run({runOnly: rules})", RULES)["violations"] == []
     page.get_by_text("Give it another token").click()
     page.get_by_role("button", name="Make the token").click()
     assert page.locator(".token").inner_text() != token

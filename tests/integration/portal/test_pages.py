@@ -59,7 +59,8 @@ ALL_PATHS = [path for route in GETS for path in paths(route)]
 
 
 def test_every_page_has_a_rule_and_an_address() -> None:
-    assert {route.path for route in GETS} >= {path for path, _ in LINKS}
+    elsewhere = {"/dagster/"}  # the app that is mounted there
+    assert {route.path for route in GETS} >= {path for path, _ in LINKS} - elsewhere
     assert all(route.rule.needs is not Open.ANYBODY for route in ROUTES)
     assert len({(route.path, *sorted(route.methods or ())) for route in ROUTES}) == len(ROUTES)
 
@@ -90,7 +91,10 @@ def expected(planted: Planted, who: str, route: Page, path: str) -> tuple[int, .
     if route.path.startswith("/datasets/"):
         wanted = DatasetId(parts[2], Zone(parts[3]), parts[4])
         known = planted.federation.domains[parts[2]].datasets.get(wanted) if parts[2] in planted.federation.domains else None
-        facts = {"classification": known.contract.classification if known and known.contract else Classification.SECRET}
+        facts = {
+            "dataset": str(wanted),
+            "classification": known.contract.classification if known and known.contract else Classification.SECRET,
+        }
         if known is None:
             return (404,)
     if not site.may(principal, rule.needs, domain=domain, **facts).allowed:
@@ -250,3 +254,14 @@ def test_no_change_is_made_without_the_token_of_the_form(client: httpx.Client, r
 
 def test_actions_of_rules_are_known() -> None:
     assert {route.rule.needs for route in ROUTES} <= {*Action, Open.SIGNED_IN}
+
+
+def test_an_attempt_on_the_session_of_somebody_else_is_recorded(client: httpx.Client, planted: Planted) -> None:
+    headers = {**cookie(client, "own.consumer", form="mark"), "origin": str(client.base_url).rstrip("/")}
+    token = re.search(r'name="form_token" value="(\w+)"', client.get("/account", headers=headers).text)
+    assert token
+    answer = client.post("/account/sessions/session-of-all.platform_engineer/end", data={"form_token": token[1]}, headers=headers)
+    assert answer.status_code == 404
+    last = planted.site.queries().last_event("session.refused", "session", "session-of-all.platform_engineer")
+    assert last is not None
+    assert (last.event.actor.id, last.event.allowed) == ("own.consumer", False)

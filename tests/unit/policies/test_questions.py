@@ -64,6 +64,6 @@ def test_a_refusal_names_who_answers_for_a_dataset_that_she_may_find() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "education", "education.gold", "education.tin.pupils", "education.gold.nothing", "sport.gold.pupils"])
-def test_of_a_dataset_that_is_not_declared_nothing_is_known(text: str) -> None:
+def test_a_dataset_that_is_not_declared_is_hidden_as_a_secret_one(text: str) -> None:
     found = completed(question(dataset=text, classification=Classification.PUBLIC, dataset_owner="carl"), federation())
-    assert (found.classification, found.dataset_owner, found.dataset_steward) == (None, None, None)
+    assert (found.classification, found.dataset_owner, found.dataset_steward) == (Classification.SECRET, None, None)

@@ -313,3 +313,17 @@ def test_static_files_are_kept_for_ever_under_their_digest(app: ASGIApp, ask: Ca
     assert "immutable" in done.headers["cache-control"]
     assert ask(app, "/static/0000000000000000/polyceph.css").status_code == 404
     assert ask(app, "/static/0000000000000000/static.py").status_code == 404
+
+
+def test_the_language_is_the_chosen_one_then_that_of_the_directory_then_that_of_the_browser(
+    make_site: Callable[..., Site], ask: Callable
+) -> None:
+    app = application(make_site({"anne": OWNER, "eva": replace(OWNER, language="de")}), routes=ROUTES, mounts={})
+
+    def spoken(who: str, **more: str) -> str:
+        return str(ask(app, "/nothing", headers=cookie(who, **more) | {"accept-language": "fr"}).headers["content-language"])
+
+    assert spoken("eva", language="nl") == "nl"
+    assert spoken("eva") == "de"
+    assert spoken("anne") == "fr"
+    assert spoken("eva", language="xx") == "de"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from polyceph.core.model.access import Principal, Question
+from polyceph.core.model.classification import Classification
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.domain import Dataset
@@ -26,15 +27,12 @@ def informed(decide: Decide, federation: Callable[[], Federation]) -> Decide:
 
 
 def completed(question: Question, federation: Federation) -> Question:
-    """Return a question with what is declared of its dataset; of one that is not declared nothing is known."""
+    """Return a question with what is declared of its dataset; one that is not declared is hidden as a secret one is."""
     found = _dataset(question.dataset or "", federation)
-    contract = found.contract if found else None
-    return replace(
-        question,
-        classification=contract.classification if contract else None,
-        dataset_owner=found.owner if found else None,
-        dataset_steward=found.steward if found else None,
-    )
+    if found is None:
+        return replace(question, classification=Classification.SECRET, dataset_owner=None, dataset_steward=None)
+    level = found.contract.classification if found.contract else None
+    return replace(question, classification=level, dataset_owner=found.owner, dataset_steward=found.steward)
 
 
 def _dataset(text: str, federation: Federation) -> Dataset | None:

@@ -16,7 +16,9 @@ def missing_role(who: Principal, question: Question, right: Right) -> Decision:
     good = tuple(sorted({role.value for role in wanted | right.federation}))
     where = f" in {question.domain}" if question.domain is not None else ""
     if not good:
-        return Decision(False, "role", f"{question.action}{where} is refused: {_NOBODY_MAY if _is_nobodys(right) else 'it needs a domain'}")
+        if _is_nobodys(right):
+            return Decision(False, "role", f"{question.action}{where} is refused: {_NOBODY_MAY}")
+        return Decision(False, "role", f"{question.action} is refused: it is done in one domain", hint="name the domain")
     reason = f"{question.action}{where} needs the role {_either(good)}, and {who.actor.id} {_holds(who, question.domain)}"
     ended = _ended(who, question)
     return Decision(False, "role", f"{reason}{ended}", good, _how_to_ask(who, question, right))
