@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -228,6 +228,13 @@ class Settings(BaseSettings):
     journal: JournalSettings = JournalSettings()
     mail: MailSettings = MailSettings()
     keyring: KeyringSettings = KeyringSettings()
+    confinement: Literal["required", "when-possible", "off"] = Field(
+        default="when-possible",
+        description="whether a domain's processes must be kept from everything that is not theirs, by the kernel's Landlock",
+    )
+    readable: tuple[Path, ...] = Field(
+        default=(), description="further folders and files that every confined domain may read, such as a driver's, as a JSON list"
+    )
 
     def state(self) -> Path:
         """Return the absolute folder that holds everything a running federation keeps on this machine."""

@@ -108,7 +108,7 @@ class Platform:
     def lake(self, domain: str) -> DomainLake:
         """Return a domain's lake, entered as the domain."""
         address = lake_address(self.settings, self.federation, domain, self.addresses.lake(domain))
-        return limited_lake(self.settings, address, others=[])
+        return limited_lake(self.settings, address, others=[], spills_to="_platform")
 
     def domain_environment(self, domain: str) -> dict[str, str]:
         """Return the environment of a domain's processes: its own role, what its sources name, its secrets; nothing of the platform's."""
