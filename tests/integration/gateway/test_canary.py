@@ -43,12 +43,12 @@ def heard(stand: Stand, who: Principal, domain: str, depth: int, budget: int) ->
 @pytest.mark.parametrize("domain", [OWN, OTHER])
 def test_the_planted_word_is_in_no_answer_to_who_has_no_right(stand: Stand, who: Principal, domain: str) -> None:
     is_deep = who.name == "engineer of own" and domain == OWN
-    assert heard(stand, who, domain, *((5, 2500) if is_deep else (3, 600))) == {}
+    assert heard(stand, who, domain, *((5, 1500) if is_deep else (3, 150))) == {}
 
 
 def test_the_planted_word_is_there_for_who_may_see_it(stand: Stand) -> None:
     """Without this the test above would pass when nothing was planted."""
-    found = heard(stand, EVERYTHING, OTHER, 4, 1500)
+    found = heard(stand, EVERYTHING, OTHER, 3, 400)
     assert {
         "runsOrError",
         "logsForRun",

@@ -153,3 +153,9 @@ def test_who_is_not_signed_in_is_sent_to_sign_in_and_programs_are_told(stand: St
     assert (page.status_code, page.headers["location"]) == (303, "/sign-in?next=%2Fdagster%2F")
     assert stand.ask(NOBODY, "POST", "/dagster/graphql", json={"query": "{version}"}).status_code == 401
     assert stand.subscribed(NOBODY, {"query": "subscription{locationStateChangeEvents{__typename}}"})["type"] == "closed"
+
+
+def test_more_runs_than_can_be_looked_up_at_once_are_refused_unread(stand: Stand) -> None:
+    text = "mutation($r:[String!]!){terminateRuns(runIds:$r){__typename}}"
+    answer = stand.graphql(ENGINEER, text, r=[stand.runs[OWN]["again"]] * 1001)
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
