@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from urllib.parse import quote
 
-import anyio
 from dagster import DagsterInstance
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from starlette.concurrency import run_in_threadpool
@@ -80,9 +80,10 @@ class Gateway:
         if scope["type"] == "http":
             await self._app(scope, receive, send)
             return
-        with anyio.move_on_after(_SOCKET_S) as lasting:
-            await self._app(scope, receive, send)
-        if lasting.cancelled_caught:
+        try:
+            async with asyncio.timeout(_SOCKET_S):
+                await self._app(scope, receive, send)
+        except TimeoutError:
             await send({"type": "websocket.close", "code": _GOING_AWAY})
 
     def close(self) -> None:

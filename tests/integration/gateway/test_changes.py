@@ -8,7 +8,7 @@ import pytest
 from gateway_planted import BACKFILL, LAUNCH, engineer_of, launch_params
 from gateway_stand import ENGINEER, OTHER, OWN, PLATFORM, Stand, name_of, person
 
-from polyceph.core.model.access import NOBODY, Principal, Role, Standing
+from polyceph.core.model.access import FEDERATION, NOBODY, Principal, Role, Standing
 from polyceph.core.model.event import Actor, ActorKind
 
 
@@ -133,11 +133,17 @@ def test_ids_of_two_domains_reach_neither(stand: Stand) -> None:
 
 
 def test_the_platform_keeps_the_tags_of_whom_it_acts_for(stand: Stand) -> None:
-    platform = Principal(Actor(ActorKind.SERVICE, "platform"), Standing.ACTIVE, engineer_of(OWN).roles)
+    service = Actor(ActorKind.SERVICE, "platform")
+    platform = Principal(service, Standing.ACTIVE, {**engineer_of(OWN).roles, FEDERATION: frozenset({Role.PLATFORM_ENGINEER})})
+    named_so = Principal(service, Standing.ACTIVE, engineer_of(OWN).roles)
     tags = {"executionMetadata": {"tags": [{"key": "polyceph/request", "value": "q-1"}, {"key": "user", "value": "carla"}]}}
     run = stand.instance.get_run_by_id(launch(stand, platform, domain=OWN, **tags)["data"]["launchRun"]["run"]["runId"])
     assert run
     assert (run.tags["polyceph/request"], run.tags["user"]) == ("q-1", "carla")
+    other = stand.instance.get_run_by_id(launch(stand, named_so, domain=OWN, **tags)["data"]["launchRun"]["run"]["runId"])
+    assert other
+    assert other.tags["user"] == "platform"
+    assert "polyceph/request" not in other.tags
 
 
 @pytest.mark.parametrize("route", ["report_asset_materialization", "report_asset_check", "report_asset_observation"])
