@@ -192,6 +192,7 @@ _STATES = """What the table does not allow is refused. Roles add up; one taken a
 - A service identity may what its roles *and* its scopes allow, and nothing that is for *people alone*.
 - Nobody decides what she asked for herself, nor her service identity.
 - Roles in a domain are held in that domain; *in another domain* says what they allow elsewhere.
+- Whoever the contract of one dataset names as its owner or steward may do with it what the domain's owner or steward may.
 - *A grant* allows it on the dataset it names, until it ends. *Emergency access* allows it in its domain, to a person, until it ends.
 - A federation's own policies are asked after the table and can only refuse.
 

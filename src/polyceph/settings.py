@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -134,6 +134,9 @@ class WebSettings(BaseModel):
         default=None, description="public address, such as https://data.example.org; without it the loopback names alone"
     )
     hosts: tuple[str, ...] = Field(default=(), description="further names (`Host`) under which it is served, as a JSON list")
+    proxies: tuple[str, ...] = Field(
+        default=(), description="addresses or networks of proxies in front, as a JSON list: from these alone X-Forwarded-For is believed"
+    )
     form_key: SecretStr | None = Field(
         default=None,
         min_length=32,
@@ -142,6 +145,11 @@ class WebSettings(BaseModel):
     sign_ins_per_minute: int = Field(default=20, ge=1, description="attempts to sign in that one address may make")
     requests_per_minute: int = Field(default=1200, ge=1, description="requests that one person or service may make")
     body_kib: int = Field(default=1024, ge=1, description="most that one form may hold, in KiB")
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(one)) for one in value)
 
     @field_validator("address")
     @classmethod
@@ -220,6 +228,13 @@ class Settings(BaseSettings):
     journal: JournalSettings = JournalSettings()
     mail: MailSettings = MailSettings()
     keyring: KeyringSettings = KeyringSettings()
+    confinement: Literal["required", "when-possible", "off"] = Field(
+        default="when-possible",
+        description="whether a domain's processes must be kept from everything that is not theirs, by the kernel's Landlock",
+    )
+    readable: tuple[Path, ...] = Field(
+        default=(), description="further folders and files that every confined domain may read, such as a driver's, as a JSON list"
+    )
 
     def state(self) -> Path:
         """Return the absolute folder that holds everything a running federation keeps on this machine."""

@@ -69,13 +69,13 @@ def checked_federation(settings: Settings) -> Federation:
     return load_federation(_folder(settings), today=today(settings), connectors=connector_options(), cache=settings.state() / "cache")
 
 
-def domain_declarations(settings: Settings, name: str) -> Federation:
+def domain_declarations(settings: Settings, name: str, *, cache: Path | None = None) -> Federation:
     """Return the federation with one domain in it; what is wrong in other domains does not matter here.
 
     Options of connectors are checked by `checked_federation` (polyceph check, polyceph up) and again when a connector is
     built: loading every connector here would cost each process of a location its Arrow and drivers.
     """
-    return load_domain(_folder(settings), name, today=today(settings), cache=settings.state() / "cache")
+    return load_domain(_folder(settings), name, today=today(settings), cache=cache or settings.state() / "cache")
 
 
 @dataclass(frozen=True)

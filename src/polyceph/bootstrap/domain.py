@@ -79,5 +79,6 @@ def domain_runtime(settings: Settings, process: DomainProcess) -> DomainRuntime:
     Raises:
         Invalid: they are wrong; mistakes of other domains do not matter here.
     """
-    federation = domain_declarations(settings, process.name)
+    # The platform never believes a cache that a domain's code can write: it says what contracts hold.
+    federation = domain_declarations(settings, process.name, cache=settings.state() / "cache" / "domains" / process.name)
     return DomainRuntime(federation, federation.domains[process.name], process, settings)

@@ -32,13 +32,15 @@ def open_lake(runtime: DomainRuntime) -> DomainLake:
     catalogue = runtime.process.address("")
     others = sorted({dataset.domain for dataset in runtime.domain.consumes})
     addresses = [lake_address(runtime.settings, runtime.federation, name, catalogue) for name in (runtime.domain.name, *others)]
-    return limited_lake(runtime.settings, addresses[0], others=addresses[1:])
+    return limited_lake(runtime.settings, addresses[0], others=addresses[1:], spills_to=runtime.domain.name)
 
 
-def limited_lake(settings: Settings, own: LakeAddress, *, others: list[LakeAddress]) -> DomainLake:
-    """Return a lake within the limits of the settings."""
+def limited_lake(settings: Settings, own: LakeAddress, *, others: list[LakeAddress], spills_to: str) -> DomainLake:
+    """Return a lake within the limits of the settings; what memory does not hold spills to a folder named `spills_to`."""
     limits = EngineLimits(
-        memory_mb=settings.limits.duckdb_memory_mb, threads=settings.limits.duckdb_threads, temporary=settings.state() / "temporary"
+        memory_mb=settings.limits.duckdb_memory_mb,
+        threads=settings.limits.duckdb_threads,
+        temporary=settings.state() / "temporary" / spills_to,
     )
     return DomainLake(own, extensions=install_extensions(settings.state() / "extensions"), others=others, limits=limits)
 

@@ -1,13 +1,14 @@
 """The process that serves all that people reach: pages, sign-in, and Dagster behind them. `polyceph up` starts it; it is no command.
 
-It has a second way in: a socket in a folder of the platform's own account, over which the platform itself asks Dagster. Nobody signs
-in there, since whoever can open the socket holds the platform's secrets already.
+It has a second way in: a socket in a folder of the platform's own account, over which the platform itself asks Dagster. Code of the
+domains runs under the same account and can reach that socket, so whoever comes in there must hold its key.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import hmac
 import os
 import signal
 import sys
@@ -16,17 +17,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from polyceph.bootstrap.identity import check_sign_in
 from polyceph.bootstrap.site import Site, open_site
 from polyceph.core.model.access import FEDERATION, Principal, Role, Standing
 from polyceph.core.model.event import Actor, ActorKind, Event
-from polyceph.core.policies.authorisation import decide
 from polyceph.errors import PolycephError
 from polyceph.gateway.app import dagster_app
 from polyceph.gateway.routes import PREFIX
 from polyceph.gateway.sight import Doors
+from polyceph.orchestrate.code_clients import KeyedWorkspace
+from polyceph.orchestrate.code_keys import PLATFORM_HEADER, platform_key
 from polyceph.portal.routes import LINKS, ROUTES
 from polyceph.settings import load_settings
 from polyceph.web.app import application
@@ -35,22 +39,34 @@ from polyceph.web.service_tokens import token
 from polyceph.web.sign_in import PAGES
 
 _GRACE_S = 5
+_KEY_HEADER = PLATFORM_HEADER.encode()
 _PLATFORM = Actor(ActorKind.SERVICE, "platform")
 _MAY_RUN = frozenset({Role.ENGINEER})
 
 
 class PrivateDoor:
-    """Let the platform itself reach Dagster: whatever comes in here acts as the platform, as an engineer of every domain."""
+    """Let the platform itself reach Dagster: who comes in here with the key acts as the platform, as an engineer of every domain."""
 
-    def __init__(self, app: ASGIApp, site: Site) -> None:
+    def __init__(self, app: ASGIApp, site: Site, key: str) -> None:
         self._app = app
         self._site = site
+        self._key = key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Serve one connection; without the key it is refused."""
+        if scope["type"] != "http" or not hmac.compare_digest(dict(scope["headers"]).get(_KEY_HEADER, b""), self._key):
+            await _refuse(scope, receive, send)
+            return
         roles = {FEDERATION: frozenset({Role.PLATFORM_ENGINEER}), **dict.fromkeys(self._site.federation.domains, _MAY_RUN)}
         scope[PRINCIPAL] = Principal(_PLATFORM, Standing.ACTIVE, roles)
         await self._app(scope, receive, send)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await PlainTextResponse("this socket is the platform's own\n", 403)(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await WebSocketClose(1008)(scope, receive, send)
 
 
 class _Server(uvicorn.Server):
@@ -84,10 +100,10 @@ def serve(workspace: Path, socket: Path) -> None:
     site = open_site(load_settings())
     try:
         check_sign_in(site.federation, site.settings, site.address, os.environ)
-        dagster = dagster_app(Doors(decide, site.now, lambda event: record(site, event)), workspace)
+        dagster = dagster_app(Doors(site.decide, site.now, lambda event: record(site, event)), KeyedWorkspace(workspace))
         public = application(site, routes=[*PAGES, token, *ROUTES], mounts={PREFIX: dagster}, links=LINKS)
         socket.unlink(missing_ok=True)
-        asyncio.run(_serve(site, public, PrivateDoor(dagster, site), socket))
+        asyncio.run(_serve(site, public, PrivateDoor(dagster, site, platform_key(socket)), socket))
     finally:
         site.close()
 

@@ -74,7 +74,8 @@ def literal(value: object) -> str:
     if isinstance(value, int):
         return str(value) if value >= 0 else f"({value})"  # two minus signs in a row would begin a comment
     if isinstance(value, float) and math.isfinite(value):
-        return repr(value) if value >= 0 else f"({value!r})"
+        written = f"{value:.16e}"  # without an exponent it would be a decimal, which may become another float
+        return written if value >= 0 else f"({written})"
     if not isinstance(value, str):
         raise Invalid(f"a value of type {type(value).__name__} cannot be written in VQL", hint="give a text, a number or true and false")
     if "\\" in value or any(category(character) in ("Cc", "Cs") for character in value):

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from dagster import DagsterInstance
-from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._core.workspace.load_target import WorkspaceFileTarget, WorkspaceLoadTarget
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -35,12 +35,14 @@ _SOCKET_S = 300.0
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-def dagster_app(doors: Doors, workspace: Path, *, instance: DagsterInstance | None = None, limits: Limits | None = None) -> ASGIApp:
+def dagster_app(
+    doors: Doors, workspace: Path | WorkspaceLoadTarget, *, instance: DagsterInstance | None = None, limits: Limits | None = None
+) -> ASGIApp:
     """Return Dagster behind our guards. The principal is `scope["polyceph.principal"]`, nobody when there is none.
 
     Args:
         doors: what decides, what time it is, and what records.
-        workspace: the file that names the code servers.
+        workspace: the file that names the code servers, or what says how to reach them.
         instance: Dagster's instance, that of `DAGSTER_HOME` when None.
         limits: how much one request may ask.
 
@@ -48,7 +50,8 @@ def dagster_app(doors: Doors, workspace: Path, *, instance: DagsterInstance | No
         Misconfigured: Dagster has a field, route or permission that is not classified.
     """
     check_permissions()
-    context = GatewayContext(instance or DagsterInstance.get(), WorkspaceFileTarget([str(workspace)]), doors)
+    target = WorkspaceFileTarget([str(workspace)]) if isinstance(workspace, Path) else workspace
+    context = GatewayContext(instance or DagsterInstance.get(), target, doors)
     server = GatewayServer(context, doors, limits or Limits())
     return Gateway(server, context, doors)
 

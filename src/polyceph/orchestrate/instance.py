@@ -14,6 +14,9 @@ from polyceph.errors import Unavailable
 from polyceph.settings import PostgresAddress
 
 _CONCURRENT_RUNS = 4
+_ARTIFACTS = "POLYCEPH_ARTIFACTS"
+ROOT_VARIABLE = "POLYCEPH_COMPUTE_LOGS"
+"""Names to each process the folder of the output of runs: a domain's own one below the platform's, or the platform's with them all."""
 
 
 def write_instance(home: Path) -> None:
@@ -36,22 +39,25 @@ def write_instance(home: Path) -> None:
         "local_artifact_storage": {
             "module": "dagster.core.storage.root",
             "class": "LocalArtifactStorage",
-            "config": {"base_dir": str(home / "artifacts")},
+            "config": {"base_dir": {"env": _ARTIFACTS}},
         },
         "compute_logs": {
-            "module": "dagster.core.storage.local_compute_log_manager",
-            "class": "LocalComputeLogManager",
-            "config": {"base_dir": str(home / "logs")},
+            "module": "polyceph.orchestrate.compute_logs",
+            "class": "DomainComputeLogs",
+            "config": {"base_dir": {"env": ROOT_VARIABLE}},
         },
+        "run_launcher": {"module": "polyceph.orchestrate.code_clients", "class": "KeyedRunLauncher"},
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
     }
     (home / "dagster.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def instance_environment(home: Path, address: PostgresAddress) -> dict[str, str]:
-    """Return the variables by which a process finds the instance and its storage."""
+def instance_environment(home: Path, address: PostgresAddress, domain: str = "") -> dict[str, str]:
+    """Return the variables by which a process finds the instance and its storage: a domain's finds its own folders only."""
     return {
+        _ARTIFACTS: str(home / "artifacts" / domain),
+        ROOT_VARIABLE: str(home / "logs" / domain),
         "DAGSTER_HOME": str(home),
         "DAGSTER_PG_HOST": address.host,
         "DAGSTER_PG_PORT": str(address.port),
@@ -71,8 +77,7 @@ def write_workspace(file: Path, sockets: Mapping[str, Path]) -> None:
 def code_server_command(python: Path, socket: Path, name: str) -> tuple[str, ...]:
     """Return the command of a domain's code server: answers even when the domain's code does not import."""
     return (
-        str(python), "-m", "dagster", "api", "grpc", "--socket", str(socket), "--module-name", "polyceph.orchestrate.location",
-        "--location-name", name, "--lazy-load-user-code", "--use-python-environment-entry-point", "--log-level", "warning",
+        str(python), "-m", "polyceph.orchestrate.code_server", "--socket", str(socket), "--location", name,
     )  # fmt: skip
 
 
@@ -83,7 +88,7 @@ def web_command(python: Path, workspace: Path, *, socket: Path) -> tuple[str, ..
 
 def daemon_command(python: Path, workspace: Path) -> tuple[str, ...]:
     """Return the command of the one daemon: schedules, sensors, the run queue."""
-    return (str(python), "-m", "dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "warning")
+    return (str(python), "-m", "polyceph.orchestrate.daemon", "--workspace", str(workspace))
 
 
 def prepare_storage(home: Path, environment: Mapping[str, str]) -> None:

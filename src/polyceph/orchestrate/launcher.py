@@ -13,6 +13,7 @@ import httpx
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.ports import CheckOutcome, RunOutcome, SeenRun
 from polyceph.errors import Invalid, NotFound, Unavailable
+from polyceph.orchestrate.code_keys import PLATFORM_HEADER, platform_key
 
 _LOCATIONS = """{workspaceOrError{__typename ... on Workspace{locationEntries{name loadStatus locationOrLoadError{
   __typename ... on PythonError{message errorChain{error{message}}}
@@ -41,7 +42,8 @@ class DagsterLauncher:
     """A `RunLauncher` over the platform's own socket, behind which Dagster is asked as the platform."""
 
     def __init__(self, socket: Path) -> None:
-        self._client = httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://platform/dagster", timeout=60.0)
+        way, key = httpx.HTTPTransport(uds=str(socket)), {PLATFORM_HEADER: platform_key(socket)}
+        self._client = httpx.Client(transport=way, headers=key, base_url="http://platform/dagster", timeout=60.0)
 
     def locations(self) -> dict[str, str | None]:
         """Return, by domain, None when its code location is loaded, otherwise the reason why not."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import dagster as dg
@@ -56,6 +57,14 @@ def load(runtime: DomainRuntime) -> dg.Definitions:
     """Return the definitions of one domain, checked and described; raise `Invalid` with every broken rule."""
     with _without_collector():
         return _load(runtime)
+
+
+def _name_package(name: str, folder: Path) -> None:
+    """Make a namespace package of a folder without looking it up: the folders above it are closed to a confined process."""
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
 
 
 @contextmanager
@@ -115,9 +124,8 @@ def _from_folder(runtime: DomainRuntime) -> dg.Definitions:
     """Load `domains/<name>/defs` as the namespace package `domains.<name>.defs`, so that no domain's name hides a package."""
     if not (runtime.folder / "defs").is_dir():
         return dg.Definitions()
-    root = str(runtime.settings.federation.resolve())
-    if root not in sys.path:
-        sys.path.insert(0, root)
+    _name_package("domains", runtime.folder.parent)
+    _name_package(f"domains.{runtime.domain.name}", runtime.folder)
     module = importlib.import_module(f"domains.{runtime.domain.name}.defs")
     try:
         return ComponentTree.from_module(defs_module=module, project_root=runtime.folder).build_defs_at_path(Path())

@@ -26,7 +26,7 @@ from polyceph.bootstrap.platform import Platform, open_platform
 from polyceph.bootstrap.processes import passed_environment
 from polyceph.errors import Conflict, Misconfigured, PolycephError, Unavailable
 from polyceph.logs import log
-from polyceph.orchestrate import environments, instance
+from polyceph.orchestrate import child, code_keys, confinement, environments, instance
 from polyceph.orchestrate.launcher import DagsterLauncher
 from polyceph.orchestrate.supervisor import Service, Supervisor
 from polyceph.settings import Settings
@@ -85,7 +85,7 @@ def start(settings: Settings, *, heard: Heard, prepare: Prepare | None = None) -
         left_out = dict(platform.left_out)
         address = _start_services(platform, supervisor, left_out, heard=heard)
         heard("code locations")
-        launcher = DagsterLauncher(_platform_socket(settings))
+        launcher = DagsterLauncher(platform_socket(settings))
         _wait_for_locations(launcher, frozenset(platform.federation.domains) - left_out.keys(), left_out)
         running = Running(platform, supervisor, launcher, address, left_out, held)
         _write_state(settings, address=address, left_out=left_out)
@@ -146,12 +146,14 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     instance.prepare_storage(home, own)
     address = _web_address(settings)
     folder = socket_folder(state)
+    code_keys.make_places(folder, platform.federation.domains)
+    is_confined = confinement.applies(settings, child.level())
     started: list[str] = []
-    sockets = {name: folder / f"{name}.sock" for name in platform.federation.domains}
+    sockets = {name: code_keys.socket_of(folder, name) for name in platform.federation.domains}
     for name in sorted(platform.federation.domains.keys() - left_out.keys()):
         heard(f"code server of {name}")
         try:
-            supervisor.start(_code_server(platform, name, sockets[name], home))
+            supervisor.start(_code_server(platform, name, sockets[name], is_confined=is_confined))
             started.append(name)
         except PolycephError as error:
             left_out[name] = str(error)
@@ -160,7 +162,7 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     _wait_for_code(supervisor, started, settings.limits.load_seconds, left_out)
     heard("pages and daemon")
     python, logs = Path(sys.executable), state / "logs"
-    web = instance.web_command(python, workspace, socket=_platform_socket(settings))
+    web = instance.web_command(python, workspace, socket=platform_socket(settings))
     serving = {**own, **platform.serving_environment(port=int(address.rpartition(":")[2]))}
     supervisor.start(Service(WEB, web, serving, logs / "web.log", home, lambda: _answers(address)))
     supervisor.start(Service(DAEMON, instance.daemon_command(python, workspace), own, logs / "daemon.log", home, lambda: True))
@@ -168,13 +170,17 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     return address
 
 
-def _code_server(platform: Platform, name: str, path: Path, home: Path) -> Service:
+def _code_server(platform: Platform, name: str, path: Path, *, is_confined: bool) -> Service:
     settings = platform.settings
+    home, own = settings.state() / "dagster", path.parent
     folder = settings.federation.resolve() / platform.federation.domains[name].folder
     python = environments.python_of(settings.state(), folder, name)
-    environment = {**platform.domain_environment(name), **instance.instance_environment(home, platform.dagster)}
+    environment = {**platform.domain_environment(name), **instance.instance_environment(home, platform.dagster, name)}
+    environment |= {code_keys.VARIABLE: str(code_keys.key_of(path)), "TMPDIR": str(own / "tmp"), "HOME": str(own / "tmp")}
     environment["PATH"] = f"{python.parent}:{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
     path.unlink(missing_ok=True)
+    grounds = confinement.Grounds(platform, socket_folder(settings.state()))
+    rules = confinement.write_rules(grounds, name, python, environment) if is_confined else None
     return Service(
         _location(name),
         instance.code_server_command(python, path, name),
@@ -183,6 +189,7 @@ def _code_server(platform: Platform, name: str, path: Path, home: Path) -> Servi
         folder,
         lambda: _accepts(path),
         settings.limits.process_memory_mb,
+        rules,
     )
 
 
@@ -248,10 +255,10 @@ def launcher_of(settings: Settings) -> DagsterLauncher:
         raise Unavailable("this federation does not run", hint="start it with polyceph up")
     if found[1]["address"] is None:
         raise Unavailable("this federation is still starting", hint="wait until polyceph status says that it runs")
-    return DagsterLauncher(_platform_socket(settings))
+    return DagsterLauncher(platform_socket(settings))
 
 
-def _platform_socket(settings: Settings) -> Path:
+def platform_socket(settings: Settings) -> Path:
     """Return the socket over which the platform itself reaches Dagster."""
     return socket_folder(settings.state()) / "platform.socket"
 

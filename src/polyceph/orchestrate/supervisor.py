@@ -28,7 +28,10 @@ _LONGEST_LOG = 10_000_000
 
 @dataclass(frozen=True)
 class Service:
-    """One process to keep alive. `is_ready` is asked until it says yes; `memory_mb` limits the data of each process it becomes."""
+    """One process to keep alive. `is_ready` is asked until it says yes; `memory_mb` limits the data of each process it becomes.
+
+    `rules` is the file of its confinement (see `confinement`); None leaves it free.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -37,6 +40,7 @@ class Service:
     folder: Path
     is_ready: Callable[[], bool]
     memory_mb: int = 0
+    rules: Path | None = None
 
 
 @dataclass
@@ -186,7 +190,8 @@ def _spawn(service: Service) -> subprocess.Popen[bytes]:
     service.log.parent.mkdir(parents=True, exist_ok=True)
     if service.log.exists() and service.log.stat().st_size > _LONGEST_LOG:
         service.log.replace(service.log.with_suffix(".old.log"))
-    wrapped = [sys.executable, "-I", str(Path(__file__).with_name("child.py")), str(service.memory_mb), str(os.getpid()), *service.command]
+    limits = (str(service.memory_mb), str(os.getpid()), str(service.rules or ""))
+    wrapped = [sys.executable, "-I", str(Path(__file__).with_name("child.py")), *limits, *service.command]
     with service.log.open("ab") as out:
         return subprocess.Popen(
             wrapped,

@@ -6,7 +6,7 @@ Whatever is not plain here is left to `natives`, which decides alike and says wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from polyceph.sdk import Column
 _EXACT = 2.0**53
 """Up to here every whole number is a 64-bit float of its own."""
 _LARGEST_SCALED = 1e15
+_MIDNIGHT = time()
 _COMPUTED = 1e-12
 """How far, relative to its size, a computed 0.30000000000000004 may lie from the 0.30 it stands for."""
 
@@ -34,6 +35,9 @@ def uniform(values: Sequence[Any], column: Column) -> tuple[pa.Array, pa.Array] 
         if any(type(value) is str and value for value in values):
             return None
         values = [None if type(value) is str else value for value in values]
+    if kinds == {date, datetime} and column.logical_type == "timestamp":
+        kinds.remove(date)  # a moment at midnight is read as a day
+        values = [datetime.combine(value, _MIDNIGHT) if type(value) is date else value for value in values]
     if len(kinds) != 1:
         return None
     convert = _CONVERT.get((column.logical_type, kinds.pop()))

@@ -233,7 +233,7 @@ def _body(table: _Table, header: Header, dataset: FilesDataset, findings: Findin
     for number, row in table.rows:
         if number <= max(header.last_row, dataset.skip_rows):
             continue
-        if not any(not isinstance(value, str) or value.strip() for value in row):
+        if _is_blank(row):
             blank += 1
             continue
         if dataset.stop_at is not None and stops_here([shown(v) for v in row], dataset.stop_at):
@@ -244,10 +244,23 @@ def _body(table: _Table, header: Header, dataset: FilesDataset, findings: Findin
         body = body[: -dataset.skip_footer]
     if blank:
         findings.note("blank rows", "rows without any value are left out", str(blank))
-    total = next((n for n, row in reversed(body) if looks_like_total(v for v in row if isinstance(v, str))), None)
-    if total is not None:
-        findings.note("total", f"the last row that looks like a total is row {total}; it is kept", f"row {total}")
     return body
+
+
+def _is_blank(row: list[Any]) -> bool:
+    """Tell whether no cell of a row is filled; of nearly all rows the first cell tells."""
+    first = row[0] if row else ""
+    if not isinstance(first, str) or first.strip():
+        return False
+    return not any(not isinstance(value, str) or value.strip() for value in row)
+
+
+def _last_total(part: Grid, cells: list[tuple[Any, ...]]) -> int | None:
+    """Return the number of the last row that looks like a total. The different texts of the columns tell first whether there may be one."""
+    texts = {value for column in cells if str in map(type, column) for value in column if type(value) is str}
+    if not any(looks_like_total((text,)) for text in texts):
+        return None
+    return next((n for n, row in reversed(part) if looks_like_total(v for v in row if isinstance(v, str))), None)
 
 
 def _below_merges(header: Header, body: Grid, merged: list[Any], table: _Table) -> Header:
@@ -332,16 +345,20 @@ def _reject_errors(
 
 
 def _portions(body: Grid, positions: list[int], columns: tuple[Column, ...], table: _Table, findings: Findings) -> Iterator[Portion]:
+    total = None
     for begin in range(0, len(body), BATCH_ROWS):
         part = body[begin : begin + BATCH_ROWS]
         rows = [number for number, _ in part]
         cells = list(zip(*(row for _, row in part), strict=True))
+        total = _last_total(part, cells) or total
         texts, natives = [], []
         for column, at in zip(columns, positions, strict=True):
             made = uniform(cells[at], column) or _one_by_one(cells[at], column, rows, partial(table.place, column=at), findings)
             texts.append(made[0])
             natives.append(made[1])
         yield Portion(pa.array(rows, pa.int64()), texts, natives)
+    if total is not None:
+        findings.note("total", f"the last row that looks like a total is row {total}; it is kept", f"row {total}")
 
 
 def _one_by_one(

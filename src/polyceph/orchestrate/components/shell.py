@@ -84,7 +84,7 @@ class Shell(dg.Component, dg.Model, dg.Resolvable):
 
     def _run(self, runtime: DomainRuntime, run: str, folders: dict[str, str]) -> None:
         """Run the command to its end; what it says goes into a private file, for it may hold rows."""
-        said = runtime.state / "logs" / "shell" / f"{runtime.domain.name}-{self.name}-{run}.log"
+        said = runtime.state / "logs" / "shell" / runtime.domain.name / f"{self.name}-{run}.log"
         said.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         said.touch(mode=0o600)
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
