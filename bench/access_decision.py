@@ -23,7 +23,8 @@ from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.person import Person
 from polyceph.core.model.place import Place
-from polyceph.core.policies.authorisation import decide, restricted
+from polyceph.core.policies.authorisation import decide
+from polyceph.core.policies.restriction import restricted
 from polyceph.core.policies.roles import roles_of
 
 DOMAINS, PEOPLE, QUESTIONS = 1_000, 10_000, 100_000

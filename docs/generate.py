@@ -143,6 +143,26 @@ def rights() -> str:
     return "\n".join(out + _table(head, rows))
 
 
+def dagster_permissions() -> str:
+    """Return the page of Dagster's interface: what each field and route needs, and of which domains."""
+    from polyceph.gateway.fields import MUTATIONS, QUERIES, SUBSCRIPTIONS, Answer
+    from polyceph.gateway.permissions import ACTIONS
+    from polyceph.gateway.routes import ROUTES, STATIC
+
+    out = ["# Permissions in Dagster", "", _DAGSTER]
+    for title, rules in (("Mutations", MUTATIONS), ("Queries", QUERIES), ("Subscriptions", SUBSCRIPTIONS)):
+        rows = []
+        for name, rule in rules.items():
+            otherwise = "less" if rule.answer is Answer.LESS else ""
+            rows.append((f"`{name}`", f"`{rule.action}`" if rule.action else "closed", rule.subject, otherwise, rule.note))
+        out += [f"## {title}", "", *_table(("field", "action", "of", "otherwise", "note"), rows)]
+    routes = [(f"`/dagster{path}`", str(access), note) for path, (access, note) in ROUTES.items()]
+    routes.append((f"{len(STATIC)} files of Dagster's page", "page", ""))
+    out += ["## Routes", "", *_table(("route", "needs", "note"), routes)]
+    shown = [(f"`{one}`", f"`{action}`" if action else "closed") for one, action in ACTIONS.items()]
+    return "\n".join([*out, "## Dagster's own permissions", "", *_table(("permission", "action"), shown)])
+
+
 def planted() -> str:
     """Return the page of what the generator of the synthetic federation plants and writes down."""
     from polyceph.testing.federation.truth import FILE, KINDS
@@ -172,6 +192,7 @@ _STATES = """What the table does not allow is refused. Roles add up; one taken a
 - A service identity may what its roles *and* its scopes allow, and nothing that is for *people alone*.
 - Nobody decides what she asked for herself, nor her service identity.
 - Roles in a domain are held in that domain; *in another domain* says what they allow elsewhere.
+- Whoever the contract of one dataset names as its owner or steward may do with it what the domain's owner or steward may.
 - *A grant* allows it on the dataset it names, until it ends. *Emergency access* allows it in its domain, to a person, until it ends.
 - A federation's own policies are asked after the table and can only refuse.
 
@@ -187,8 +208,13 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "errors.md": errors,
     "events.md": events,
     "rights.md": rights,
+    "dagster-permissions.md": dagster_permissions,
     "planted-truth.md": planted,
 }
+_DAGSTER = """Dagster's pages are at `/dagster`. What each part of its interface needs is an action of the [table of rights](rights.md),
+asked for every domain that the arguments reach. Without the right it is refused with the reason, unless *otherwise* says `less`:
+then the answer leaves out what is not hers to see. [Decision 0014](../decisions/0014-dagster-behind-sign-in.md) says how.
+"""
 _KEYS = ("key", "meaning", "type", "default")
 _OFFICIAL = 20
 """A schema with more parts than this is a published standard, not ours to repeat."""

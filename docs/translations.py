@@ -17,14 +17,16 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "polyceph"
 LOCALE = SOURCE / "web" / "locale"
 LANGUAGES = ("fr", "nl", "de")
+PACKAGES = ("gateway", "portal", "web")
+"""Those that show pages."""
 _OPTIONS = {"newstyle_gettext": "true", "trimmed": "false", "silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
 
 
 def texts() -> dict[str, str | tuple[str, str]]:
     """Return every text that pages say, by its singular; a pair where it has a plural."""
     found: dict[str, str | tuple[str, str]] = {}
-    templates = [(path, "jinja2.ext:babel_extract") for path in SOURCE.glob("*/templates/*.html")]
-    modules = [(path, "python") for package in ("web", "portal", "gateway") for path in (SOURCE / package).rglob("*.py")]
+    templates = [(path, "jinja2.ext:babel_extract") for package in PACKAGES for path in (SOURCE / package).glob("templates/*.html")]
+    modules = [(path, "python") for package in PACKAGES for path in (SOURCE / package).rglob("*.py")]
     for path, method in sorted([*templates, *modules]):
         extracted = extract(method, io.BytesIO(path.read_bytes()), options=_OPTIONS if method != "python" else {})
         for _, message, _, _ in extracted:
@@ -44,7 +46,7 @@ def catalogue(language: str) -> Catalog:
 
 
 def problems(language: str) -> list[str]:
-    """Return what is not in order in a catalogue: texts that are missing, empty or used no more, and values that the text does not have."""
+    """Return what is not in order in a catalogue: texts that are missing, empty or used no more, values that are others than the text's."""
     known, wanted = {one.id if isinstance(one.id, str) else one.id[0]: one for one in catalogue(language) if one.id}, texts()
     out = [f"{language}: nothing says {text!r} any more" for text in known.keys() - wanted.keys()]
     for text in wanted:
@@ -68,8 +70,8 @@ def _write(language: str) -> None:
         made.add(message, before.string if same_kind else None, flags=flags)
     out = io.BytesIO()
     write_po(out, made, width=0, omit_header=True, no_location=True, sort_output=True)
-    head = f'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n'
-    forms = f'{head}"Plural-Forms: {made.plural_forms}\\n"\n\n'
+    head = {"Language": language, "Content-Type": "text/plain; charset=utf-8", "Plural-Forms": made.plural_forms}
+    forms = 'msgid ""\nmsgstr ""\n' + "".join(f'"{name}: {value}\\n"\n' for name, value in head.items()) + "\n"
     LOCALE.mkdir(exist_ok=True)
     (LOCALE / f"{language}.po").write_text(forms + out.getvalue().decode(), encoding="utf-8")
 

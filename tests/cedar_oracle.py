@@ -32,6 +32,8 @@ def entity_of(who: Principal, name: str) -> Json:
     parents = [_uid("Role", f"{place}/{role}") for place, held in places for role in held]
     names = [one for one in (who.person, who.actor.id, who.actor.on_behalf_of) if one is not None]
     attributes: Json = {"standing": who.standing.value, "names": names}
+    if who.person is not None:
+        attributes["person"] = who.person
     if who.scopes is not None:
         attributes["scopes"] = [{"__entity": _uid("Action", scope.value)} for scope in who.scopes]
     return {"uid": _uid(kind_of(who), name), "attrs": attributes, "parents": parents}
@@ -68,8 +70,8 @@ def request_of(who: Principal, question: Question, name: str) -> Json:
     until = who.emergencies.get(domain) if domain is not None else None
     optional = {"grant_until": question.grant_until, "emergency_until": until}
     context |= {key: int(moment.timestamp()) for key, moment in optional.items() if moment is not None}
-    if question.requested_by is not None:
-        context["requested_by"] = question.requested_by
+    texts = {"requested_by": question.requested_by, "dataset_owner": question.dataset_owner, "dataset_steward": question.dataset_steward}
+    context |= {key: text for key, text in texts.items() if text is not None}
     return {
         "principal": _uid(kind_of(who), name),
         "action": _uid("Action", question.action.value),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlencode, urlsplit
@@ -134,6 +134,9 @@ class WebSettings(BaseModel):
         default=None, description="public address, such as https://data.example.org; without it the loopback names alone"
     )
     hosts: tuple[str, ...] = Field(default=(), description="further names (`Host`) under which it is served, as a JSON list")
+    proxies: tuple[str, ...] = Field(
+        default=(), description="addresses or networks of proxies in front, as a JSON list: from these alone X-Forwarded-For is believed"
+    )
     form_key: SecretStr | None = Field(
         default=None,
         min_length=32,
@@ -142,6 +145,11 @@ class WebSettings(BaseModel):
     sign_ins_per_minute: int = Field(default=20, ge=1, description="attempts to sign in that one address may make")
     requests_per_minute: int = Field(default=1200, ge=1, description="requests that one person or service may make")
     body_kib: int = Field(default=1024, ge=1, description="most that one form may hold, in KiB")
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(one)) for one in value)
 
     @field_validator("address")
     @classmethod

@@ -32,3 +32,9 @@ def test_starting_the_command_imports_nothing_heavy() -> None:
     program = "import json, sys, polyceph.cli.main; print(json.dumps(sorted(sys.modules)))"
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout))
     assert not loaded.intersection(HEAVY), "import it inside the function that needs it: `polyceph --help` must stay quick"
+
+
+def test_pages_load_neither_the_engine_nor_arrow() -> None:
+    program = "import json, sys, polyceph.web.app, polyceph.web.sign_in, polyceph.portal.routes; print(json.dumps(sorted(sys.modules)))"
+    loaded = set(json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout))
+    assert not loaded.intersection({"dagster", "duckdb", "pyarrow", "polars", "pandas", "dbt"}), "ask the catalogue in PostgreSQL instead"

@@ -14,10 +14,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pytest
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Answer = Callable[[subprocess.CompletedProcess[str]], Any]
+Dagster = Callable[..., Any]
 
 
 _FEDERATION = """\
@@ -59,6 +61,21 @@ def polyceph(folder: Path) -> Iterator[Command]:
 
     yield run
     run("down")
+
+
+@pytest.fixture(scope="module")
+def dagster(folder: Path) -> Dagster:
+    """Return a function that asks Dagster over the platform's own socket."""
+
+    def ask(query: str, **variables: object) -> Any:
+        from polyceph.orchestrate.services import platform_socket
+        from polyceph.settings import Settings
+
+        transport = httpx.HTTPTransport(uds=str(platform_socket(Settings(federation=folder))))
+        with httpx.Client(transport=transport, base_url="http://platform", timeout=60) as client:
+            return client.post("/dagster/graphql", json={"query": query, "variables": variables}).json()["data"]
+
+    return ask
 
 
 @pytest.fixture(scope="session")

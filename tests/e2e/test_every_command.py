@@ -186,6 +186,8 @@ def test_emergency_access_is_opened_and_closed_loudly(walk: Walk, polyceph: Comm
     assert walk("emergency", "list") == Counter()
     [lasting] = answer(polyceph("emergency", "list", "--json"))["emergencies"]
     assert (lasting["domain"], lasting["person"], lasting["alone"], lasting["state"]) == ("culture", "ada.owner", True, "open")
+    [shown] = answer(polyceph("status", "--json"))["emergencies"]
+    assert shown.startswith("ada.owner in culture until ")
     number = str(lasting["number"])
     assert walk("emergency", "close", number, code=4) == Counter({"emergency.refused": 1})
     assert walk("emergency", "close", number, "--as", "ada.owner", "--json") == Counter({"emergency.closed": 1})
@@ -256,6 +258,34 @@ def test_sealing_and_witnessing_leave_no_event_for_they_change_nothing_that_happ
 def test_what_cannot_be_understood_leaves_no_event(walk: Walk, arguments: tuple[str, ...], code: int) -> None:
     given = "nobody\n" if "pseudonym" in arguments else None
     assert walk(*arguments, code=code, given=given) == Counter()
+
+
+def test_service_identities_are_recorded_and_no_token_is(walk: Walk, answer: Answer, polyceph: Command) -> None:
+    rights = ("--owner", "ada.owner", "--role", "culture=engineer", "--scope", "run.view")
+    assert walk("identity", "create", "culture-ci", *rights, "--json") == Counter({"identity.created": 1})
+    assert walk("identity", "list") == Counter()
+    token = answer(polyceph("identity", "rotate", "culture-ci", "--overlap", "1", "--json"))["token"]
+    assert walk.news() == Counter({"identity.rotated": 1})
+    walk.walked.add("identity rotate")
+    assert token not in polyceph("identity", "list", "--json").stdout + polyceph("journal", "show", "--json").stdout
+    walk.news()
+    assert walk("identity", "create", "culture-ci", *rights, code=5) == Counter()
+    assert walk("identity", "create", "other", "--owner", "ada.ownr", *rights[2:], code=2) == Counter()
+    assert walk("identity", "create", "other", *rights[:2], "--role", "culture=owner", *rights[4:], code=2) == Counter()
+    assert walk("identity", "create", "other", *rights[:4], "--scope", "run.lunch", code=2) == Counter()
+    assert walk("identity", "revoke", "culture-ci", "--reason", "test") == Counter({"identity.revoked": 1})
+    assert walk("identity", "revoke", "culture-ci") == Counter()
+    assert walk("identity", "revoke", "nothing", code=3) == Counter()
+
+
+def test_a_new_link_to_the_local_account_is_recorded_and_is_not_in_the_journal(walk: Walk, answer: Answer, polyceph: Command) -> None:
+    link = answer(polyceph("account", "reset", "--json"))["link"]
+    assert sum(walk.news().values()) == 1
+    assert walk("account", "reset", "--as", "ada.owner") == Counter({"account.reset": 1})
+    assert walk("account", "reset", "--as", "nobody", code=3) == Counter()
+    assert link.startswith("http://127.0.0.1:")
+    assert link.rpartition("/")[2] not in polyceph("journal", "show", "--json").stdout
+    walk.news()
 
 
 def test_archiving_is_recorded(walk: Walk, folder: Path) -> None:

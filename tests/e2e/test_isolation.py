@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -81,10 +80,10 @@ def test_a_broken_domain_is_refused_with_its_reason(polyceph: Command, answer: A
     assert run["error"]
 
 
-def test_the_schedule_of_a_sound_domain_goes_on(address: str) -> None:
+def test_the_schedule_of_a_sound_domain_goes_on(address: str, dagster: Callable[..., Any]) -> None:
     end = time.monotonic() + 100
     while time.monotonic() < end:
-        runs = httpx.post(f"{address}/graphql", json={"query": _RUNS}, timeout=30).json()["data"]["runsOrError"]["results"]
+        runs = dagster(_RUNS)["runsOrError"]["results"]
         by_schedule = [run for run in runs if {"key": "dagster/schedule_name", "value": "every_minute"} in run["tags"]]
         if any(run["status"] == "SUCCESS" for run in by_schedule):
             assert {run["repositoryOrigin"]["repositoryLocationName"] for run in by_schedule} == {"sound"}

@@ -6,7 +6,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -15,20 +15,24 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from polyceph.bootstrap.deciding import decider
 from polyceph.bootstrap.declared import SystemClock
 from polyceph.bootstrap.declared import today as day_of
 from polyceph.core.model.access import FEDERATION, NOBODY, Principal, Role, Standing
 from polyceph.core.model.decision import Decision
+from polyceph.core.model.emergency import Emergency
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.service_identity import ServiceIdentity, ServiceSecret
 from polyceph.core.model.sign_in import LOCAL, Provider, Session
+from polyceph.core.policies.authorisation import Decide
+from polyceph.core.policies.emergencies import lasting
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.policies.service_identities import secret_counts
 from polyceph.core.policies.sessions import IDLE, LEFT, end_reason
 from polyceph.core.ports import Clock
 from polyceph.core.usecases import service_identities, sessions
-from polyceph.errors import Denied, Misconfigured, PolycephError, Problem
+from polyceph.errors import Denied, Misconfigured, NotFound, PolycephError, Problem
 from polyceph.identity.http import is_loopback
 from polyceph.identity.oidc import OidcClient
 from polyceph.identity.secrets import ACCESS, LASTING, digest, is_token
@@ -37,6 +41,7 @@ from polyceph.logs import log
 from polyceph.settings import Settings
 from polyceph.store.identity_queries import PostgresIdentityQueries
 from polyceph.store.identity_traffic import IdentityTraffic
+from polyceph.store.queries import PostgresQueries
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 _KEPT_S = 1.0
@@ -61,6 +66,7 @@ class Identity:
     address: str
     clock: Clock = field(default_factory=SystemClock)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    decide: Decide = field(default_factory=decider, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
     _kept: OrderedDict[bytes, tuple[float, Any]] = field(default_factory=OrderedDict, repr=False)
     _clients: dict[str, OidcClient] = field(default_factory=dict, repr=False)
@@ -103,24 +109,23 @@ class Identity:
         with self._lock:
             self._kept.pop(session.key, None)
 
-    def clients(self) -> Mapping[str, OidcClient]:
-        """Return every declared provider as a client of it; what they have fetched is kept while their declaration stays.
+    def client(self, name: str) -> OidcClient:
+        """Return a declared provider as a client of it; what it has fetched is kept while its declaration stays.
 
         Raises:
-            Misconfigured: a provider's secret is not set, a default, or short.
+            NotFound: no such provider is declared.
+            Misconfigured: its secret is not set, a default, or short. Other providers go on.
         """
-        declared = self.federation().sign_in.providers
+        provider = self.federation().sign_in.providers.get(name)
+        if provider is None:
+            raise NotFound(f"there is no provider {name!r} to sign in with", hint="begin at the sign-in page")
         with self._lock:
-            for name in self._clients.keys() - declared.keys():
-                del self._clients[name]
-            for name, provider in declared.items():
-                if name not in self._clients or self._clients[name].provider != provider:
-                    self._clients[name] = self._client(provider)
-            return dict(self._clients)
-
-    def _client(self, provider: Provider) -> OidcClient:
-        redirect = f"{self.address}/sign-in/callback/{provider.name}"
-        return OidcClient(provider, provider_secret(provider, self.environment), redirect, self.clock.now)
+            known = self._clients.get(name)
+            if known is None or known.provider != provider:
+                redirect = f"{self.address}/sign-in/callback/{provider.name}"
+                known = OidcClient(provider, provider_secret(provider, self.environment), redirect, self.clock.now)
+                self._clients[name] = known
+            return known
 
     def has_local_account(self) -> bool:
         """Tell whether the local account may be used: no provider is declared, and the site is on this machine alone."""
@@ -139,7 +144,12 @@ class Identity:
             self.traffic.touch_session(key, now)
             self.forget(session)
         actor = Actor(ActorKind.PERSON, session.actor)
-        return Principal(actor, Standing.ACTIVE, roles, session.person, session.name, session=session.id, language=session.language)
+        found = Principal(actor, Standing.ACTIVE, roles, session.person, session.name, session=session.id, language=session.language)
+        return replace(found, emergencies=lasting(self._emergencies(), session.person, now)) if session.person else found
+
+    def _emergencies(self) -> tuple[Emergency, ...]:
+        found: tuple[Emergency, ...] = self._remembered(b"emergencies", lambda: PostgresQueries(self.engine).emergencies(is_open=True))
+        return found
 
     def roles(self, session: Session) -> Mapping[str, frozenset[Role]]:
         """Return the roles of who has a session, by the declarations of now and the groups that her provider named."""
@@ -200,12 +210,12 @@ class Identity:
 
     def _of_access_token(self, token: str) -> Principal:
         issuer = issuer_of(token)
-        accepting = {one.provider.issuer: one for one in self.clients().values() if one.provider.audience}
+        accepting = {one.issuer: name for name, one in self.federation().sign_in.providers.items() if one.audience}
         if issuer not in accepting:
             raise Denied(
                 "the token is refused", problems=(Problem("no provider that may send tokens of services issued it", rule="issuer"),)
             )
-        client = accepting[issuer]
+        client = self.client(accepting[issuer])
         claims = client.checks.access_token(token)
         identity = self.queries.service_of_client(client.provider.name, str(client_of(claims)))
         if identity is None:
@@ -285,6 +295,13 @@ def provider_secret(provider: Provider, environment: Mapping[str, str]) -> Secre
     if len(value) < _SHORTEST_SECRET or len(set(value)) < 6 or any(word in value.lower() for word in _DEFAULT_SECRETS):
         raise Misconfigured(f"the secret in {variable} is a default or shorter than {_SHORTEST_SECRET} characters", hint=hint)
     return SecretStr(value)
+
+
+def public_address(settings: Settings) -> str:
+    """Return the address under which people reach the site, without a slash at its end."""
+    web = settings.web
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    return web.address or f"http://{host}:{web.port}"
 
 
 def is_this_machine_alone(settings: Settings, address: str) -> bool:

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from polyceph.bootstrap.declared import SystemClock, lake_address, usable_federation
+from polyceph.bootstrap.identity import check_sign_in, public_address
 from polyceph.bootstrap.journal import KEY_FILE, PlatformJournal
 from polyceph.bootstrap.lakes import limited_lake
 from polyceph.bootstrap.processes import named_environment, passed_environment, serving_environment, storage_environment
@@ -231,6 +232,7 @@ def open_platform(settings: Settings) -> Platform:
 
     Raises:
         Invalid: the federation's own declarations are wrong (a broken domain is left out instead).
+        Misconfigured: sign-in cannot be safe as it is declared and set; nothing is started.
         Unavailable: PostgreSQL does not answer.
     """
     try:
@@ -239,6 +241,7 @@ def open_platform(settings: Settings) -> Platform:
         _record_refusal(settings, error)
         raise
     found = usable.federation
+    check_sign_in(found, settings, public_address(settings), os.environ)
     state = settings.state()
     state.mkdir(parents=True, exist_ok=True)
     server = _entered(running_server(settings))

@@ -5,36 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from polyceph import plugins
+from polyceph.bootstrap.deciding import decider, informed_decider
 from polyceph.bootstrap.declared import SystemClock, today
-from polyceph.bootstrap.platform import Platform, this_actor
+from polyceph.bootstrap.platform import Platform, join_platform, this_actor
 from polyceph.core.model.access import Action, Principal, Question, Standing
-from polyceph.core.model.classification import Classification
 from polyceph.core.model.decision import Decision
-from polyceph.core.model.emergency import Emergency, Opening
+from polyceph.core.model.emergency import Emergency, EmergencyState, Opening
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
-from polyceph.core.policies.authorisation import Decide, restricted
 from polyceph.core.policies.emergencies import lasting, to_be_told
 from polyceph.core.policies.nearest import did_you_mean
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.usecases import emergencies
-from polyceph.errors import Misconfigured, NotFound
+from polyceph.errors import NotFound, PolycephError
 from polyceph.settings import Settings
 from polyceph.store.unit_of_work import PostgresUnitOfWork
-
-
-def decider() -> Decide:
-    """Return the function that decides, with every policy installed under `polyceph.policies`: each can only refuse.
-
-    Raises:
-        Misconfigured: a policy cannot load or is none.
-    """
-    policies = {name: plugins.load(plugins.POLICIES, name) for name in plugins.names(plugins.POLICIES)}
-    for name, policy in policies.items():
-        if not callable(policy):
-            raise Misconfigured(f"policy {name} is no function", hint="it takes a Principal and a Question and returns a Decision")
-    return restricted(policies)
 
 
 @dataclass(frozen=True)
@@ -54,18 +39,19 @@ def explain(settings: Settings, federation: Federation, wanted: Wanted) -> tuple
     Raises:
         NotFound: the action, the domain, the dataset or the person is unknown.
     """
-    known = tuple(action.value for action in Action)
-    if wanted.action not in known:
-        raise _unknown("action", wanted.action, known)
+    actions = tuple(action.value for action in Action)
+    if wanted.action not in actions:
+        raise _unknown("action", wanted.action, actions)
     domain = wanted.domain if wanted.dataset is None else wanted.dataset.partition(".")[0]
     if domain is not None and domain not in federation.domains:
         raise _unknown("domain", domain, federation.domains)
     if wanted.person is not None and wanted.person not in federation.people:
         raise _unknown("person", wanted.person, federation.people)
-    level = _classification(federation, domain, wanted.dataset)
+    if wanted.dataset is not None and wanted.dataset not in (known := {str(one) for one in federation.domains[str(domain)].datasets}):
+        raise _unknown("dataset", wanted.dataset, known)
     who = principal(settings, federation, wanted.person, groups=wanted.groups)
-    question = Question(Action(wanted.action), SystemClock().now(), domain, wanted.dataset, level)
-    return who, decider()(who, question)
+    question = Question(Action(wanted.action), SystemClock().now(), domain, wanted.dataset)
+    return who, informed_decider(lambda: federation)(who, question)
 
 
 def principal(settings: Settings, federation: Federation, person: str | None, *, groups: Collection[str] = ()) -> Principal:
@@ -107,19 +93,19 @@ def listed_emergencies(platform: Platform, *, every: bool) -> tuple[Emergency, .
     return platform.queries().emergencies(is_open=not every)
 
 
+def lasting_emergencies(settings: Settings) -> tuple[Emergency, ...]:
+    """Return the emergency access that lasts; nothing while the store cannot be asked, which what runs tells besides."""
+    now = SystemClock().now()
+    try:
+        found = join_platform(settings).queries().emergencies(is_open=True)
+    except PolycephError:
+        return ()
+    return tuple(one for one in found if one.state(now) is EmergencyState.OPEN)
+
+
 def _around(platform: Platform) -> emergencies.Circumstances:
     now = SystemClock().now()
     return emergencies.Circumstances(platform.federation, decider(), now, today(platform.settings), "cli")
-
-
-def _classification(federation: Federation, domain: str | None, dataset: str | None) -> Classification | None:
-    if dataset is None or domain is None:
-        return None
-    known = {str(one.id): one for one in federation.domains[domain].datasets.values()}
-    if dataset not in known:
-        raise _unknown("dataset", dataset, known)
-    contract = known[dataset].contract
-    return contract.classification if contract else None
 
 
 def _unknown(what: str, value: str, known: Collection[str]) -> NotFound:

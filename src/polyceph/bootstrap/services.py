@@ -13,7 +13,6 @@ from polyceph.core.model.access import FEDERATION, Action, Principal, Question, 
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Actor
 from polyceph.core.model.service_identity import KnownService, SecretKind, ServiceIdentity
-from polyceph.core.policies.authorisation import decide
 from polyceph.core.usecases import service_identities
 from polyceph.core.usecases.service_identities import Asking, Fresh, Known
 from polyceph.errors import Denied, NotFound
@@ -139,7 +138,7 @@ class ServiceDesk:
         """Return the first refusal among the domains in which the identity has a role; without any, the federation's verdict."""
         now: datetime = self.identity.clock.now()
         domains = [None if domain == FEDERATION else domain for domain in roles] or [None]
-        verdicts = [decide(who, Question(action, now, domain=domain)) for domain in domains]
+        verdicts = [self.identity.decide(who, Question(action, now, domain=domain)) for domain in domains]
         return next((one for one in verdicts if not one.allowed), verdicts[0])
 
     def _known(self, name: str) -> KnownService:

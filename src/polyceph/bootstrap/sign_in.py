@@ -15,7 +15,6 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.person import Person
 from polyceph.core.model.sign_in import LOCAL, Claims, PendingSignIn, Session
-from polyceph.core.policies.authorisation import decide
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.policies.sessions import end_reason, person_of, safe_target
 from polyceph.core.usecases import accounts, sessions, sign_in
@@ -86,7 +85,7 @@ class SignInDesk:
             NotFound: no such provider is declared.
             Unavailable: the provider does not answer.
         """
-        client = self._client(provider)
+        client = self.identity.client(provider)
         state, browser, verifier = new_secret(), new_secret(), secrets.token_urlsafe(48)
         nonce = secrets.token_urlsafe(32)
         address = client.authorization_address(state=state.text.get_secret_value(), nonce=nonce, verifier=verifier, language=language)
@@ -103,7 +102,7 @@ class SignInDesk:
             Unavailable: the provider does not answer.
         """
         try:
-            client = self._client(provider)
+            client = self.identity.client(provider)
             pending = self._pending(provider, back)
             claims = client.finish(pending, Answer(back.code, back.issuer, back.error))
         except Denied as error:
@@ -156,8 +155,9 @@ class SignInDesk:
         sessions.end_own(self.identity.work(), session, now=self.identity.clock.now())
         self.identity.forget(session)
         try:
-            client = self.identity.clients().get(session.provider)
-            there = client.sign_out_address(token, back=f"{self.identity.address}{here}") if client else None
+            there = None
+            if session.provider != LOCAL:
+                there = self.identity.client(session.provider).sign_out_address(token, back=f"{self.identity.address}{here}")
         except PolycephError as error:
             log.warning("signed out here alone: %s", error.message)
             there = None
@@ -169,7 +169,7 @@ class SignInDesk:
         Raises:
             Denied: the token must not count; recorded.
         """
-        client, now = self._client(provider), self.identity.clock.now()
+        client, now = self.identity.client(provider), self.identity.clock.now()
         try:
             claims = client.checks.logout_token(token)
             self._refuse_replay(client, str(claims["jti"]))
@@ -206,7 +206,7 @@ class SignInDesk:
         return done
 
     def _may_end(self, who: Principal) -> Decision:
-        return decide(who, Question(Action.SESSION_END, self.identity.clock.now()))
+        return self.identity.decide(who, Question(Action.SESSION_END, self.identity.clock.now()))
 
     def _pending(self, provider: str, back: Returned) -> PendingSignIn:
         """Return the sign-in that this browser began with this provider; its state is used up, whoever brings it."""
@@ -239,7 +239,14 @@ class SignInDesk:
         session = sign_in.open_session(self.identity.work(), claims, person, limits, opening, has_roles=has_roles)
         if before is not None:
             self.identity.forget(before)
+        self._tidy()
         return SignedIn(made.text, limits.absolute_hours * 3600, target, session)
+
+    def _tidy(self) -> None:
+        try:
+            sessions.tidy(self.identity.work(), self.identity.queries, now=self.identity.clock.now())
+        except PolycephError as error:
+            log.warning("sessions that are over are not tidied up: %s", error.message)  # she is signed in all the same
 
     def _refuse_replay(self, client: OidcClient, token: str) -> None:
         now = self.identity.clock.now()
@@ -249,12 +256,6 @@ class SignInDesk:
     def _record(self, provider: str, error: Denied) -> None:
         rule, reason = rule_of(error)
         sign_in.refuse_sign_in(self.identity.work(), provider, Decision(False, rule, reason))
-
-    def _client(self, provider: str) -> OidcClient:
-        client = self.identity.clients().get(provider)
-        if client is None:
-            raise NotFound(f"there is no provider {provider!r} to sign in with", hint="begin at the sign-in page")
-        return client
 
     def _refuse_elsewhere(self) -> None:
         if not self.identity.has_local_account():

@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 import psycopg
 from sqlalchemy import Engine
 
+from polyceph.bootstrap.deciding import informed_decider
 from polyceph.bootstrap.declared import SystemClock, Usable, lake_address, served_federation
-from polyceph.bootstrap.identity import Identity
+from polyceph.bootstrap.identity import Identity, public_address
 from polyceph.core.model.access import Action, Principal, Question
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.federation import Federation
-from polyceph.core.policies.authorisation import decide
+from polyceph.core.policies.authorisation import Decide
 from polyceph.core.ports import Clock
 from polyceph.errors import NotFound, PolycephError
 from polyceph.lake.history import RowCount, TableState, row_counts, table_states
@@ -57,7 +58,10 @@ class Site:
     identify: Callable[[Site], Identity] = field(default=lambda site: site.own_identity(), repr=False)
     identity: Identity = field(init=False, repr=False)
     """Who is who."""
+    decide: Decide = field(init=False, repr=False)
+    """What every door of this site asks."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _reading: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _declared: Usable | None = None
     _digest: str | None = None
     _looked: float = 0.0
@@ -65,6 +69,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.identity = self.identify(self)
+        self.decide = informed_decider(lambda: self.federation)
 
     def own_identity(self) -> Identity:
         """Return who is who by this site's store and declarations."""
@@ -73,16 +78,13 @@ class Site:
     @property
     def address(self) -> str:
         """Return the public address of the site, without a slash at its end."""
-        web = self.settings.web
-        host = f"[{web.host}]" if ":" in web.host else web.host
-        return web.address or f"http://{host}:{web.port}"
+        return public_address(self.settings)
 
     def form_targets(self) -> tuple[str, ...]:
-        """Return the origins of identity providers: a form of ours may lead there, as signing out does."""
-        try:
-            providers = self.federation.sign_in.providers.values()
-        except PolycephError:
+        """Return the origins of identity providers: a form of ours may lead there, as signing out does. No store is asked for it."""
+        if self._declared is None:
             return ()
+        providers = self._declared.federation.sign_in.providers.values()
         issuers = [urlsplit(one.issuer) for one in providers]
         hosts = {f"https://{host}" for one in providers for host in one.hosts}
         return tuple(sorted({f"{one.scheme}://{one.netloc}" for one in issuers} | hosts))
@@ -109,21 +111,27 @@ class Site:
 
         While the store does not answer, or the files are wrong at that moment, what was read before goes on being served.
         """
-        with self._lock:
-            if self._declared is None:
-                self._digest = self.overview().last_digest()
-                self._declared, self._looked = self.load(self.settings), time.monotonic()
-            elif time.monotonic() - self._looked > _LOOK_S:
+        if self._declared is None:
+            with self._lock:
+                if self._declared is None:
+                    self._digest = self.overview().last_digest()
+                    self._declared, self._looked = self.load(self.settings), time.monotonic()
+        elif time.monotonic() - self._looked > _LOOK_S and self._reading.acquire(blocking=False):
+            # One thread reads, which may take seconds in a large federation; the others go on with what there is.
+            try:
                 self._looked = time.monotonic()
                 self._read_again()
-            return self._declared
+            finally:
+                self._reading.release()
+        return self._declared
 
     def _read_again(self) -> None:
         try:
             digest = self.overview().last_digest()
             if digest != self._digest:
                 self._declared, self._digest = self.load(self.settings), digest
-                self._kept.clear()
+                with self._lock:
+                    self._kept.clear()
         except PolycephError as error:
             log.warning("the declarations could not be read again: %s", type(error).__name__)
 
@@ -149,7 +157,7 @@ class Site:
 
     def may(self, who: Principal, action: Action, *, domain: str | None = None, **facts: Any) -> Decision:
         """Return whether somebody may do something now. `facts` are the other fields of `Question`."""
-        return decide(who, Question(action, self.now(), domain=domain, **facts))
+        return self.decide(who, Question(action, self.now(), domain=domain, **facts))
 
     def states(self, domain: str) -> Mapping[DatasetId, TableState]:
         """Return what the lake of a domain holds, at most some seconds old; empty while the lake cannot be asked or is not made yet."""
@@ -176,11 +184,11 @@ class Site:
         with translated("asking a lake's catalogue"), connect(address.catalogue, autocommit=True) as session:
             yield session, address
 
-    def kept(self, key: object, make: Callable[[], Made]) -> Made:
-        """Return what was made under this key some seconds ago, or make it; other declarations make all of it anew."""
+    def kept(self, key: object, make: Callable[[], Made], *, seconds: float = _FACTS_S) -> Made:
+        """Return what was made under this key at most some seconds ago, or make it; other declarations make all of it anew."""
         with self._lock:
             at, value = self._kept.get(key, (0.0, None))
-            if at and time.monotonic() - at < _FACTS_S:
+            if at and time.monotonic() - at < seconds:
                 return value  # type: ignore[no-any-return]
         made = make()
         with self._lock:

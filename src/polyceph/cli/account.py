@@ -23,6 +23,7 @@ def reset(
     Example: polyceph account reset --as anne.dupont
     """
     from polyceph.bootstrap import accounts
+    from polyceph.bootstrap.identity import public_address
     from polyceph.bootstrap.platform import join_platform
     from polyceph.orchestrate.services import running_process
     from polyceph.settings import load_settings
@@ -30,8 +31,8 @@ def reset(
     settings = load_settings()
     platform = join_platform(settings)
     found = running_process(settings)
-    known = found[1]["address"] if found is not None else None
-    address = str(known or f"http://{settings.web.host}:{settings.web.port}")
+    running = found[1]["address"] if found is not None and settings.web.address is None else None
+    address = str(running or public_address(settings))
     link = accounts.reset(settings, platform.federation, platform.engine, address, person=person)
     if json:
         render.as_json({"link": link})

@@ -203,6 +203,7 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
 
     Example: polyceph status --json
     """
+    from polyceph.bootstrap.rights import lasting_emergencies
     from polyceph.errors import PolycephError
     from polyceph.orchestrate.confinement import described
     from polyceph.orchestrate.services import launcher_of, running_process
@@ -224,10 +225,13 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     except PolycephError as error:
         domains = {"web": error.message}
     domains |= {k: str(v) for k, v in dict(known["left_out"]).items() if k not in domains}  # type: ignore[call-overload]
+    lasting = [f"{one.person} in {one.domain} until {one.until:%Y-%m-%d %H:%M} UTC" for one in lasting_emergencies(load_settings())]
     if json:
-        apart = described(settings)
-        render.as_json({"running": True, "pid": process.pid, "address": address, "confinement": apart, "domains": domains})
+        state = {"running": True, "pid": process.pid, "address": address, "confinement": described(settings)}
+        render.as_json({**state, "domains": domains, "emergencies": lasting})
         return
     render.line(f"runs at {address} (process {process.pid})")
     render.line(f"domains are kept apart: {described(settings)}")
     render.table("Domains", ("domain", "state"), sorted(domains.items()))
+    for one in lasting:
+        render.line(f"emergency access: {one}")

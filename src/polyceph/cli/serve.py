@@ -25,7 +25,6 @@ from polyceph.bootstrap.identity import check_sign_in
 from polyceph.bootstrap.site import Site, open_site
 from polyceph.core.model.access import FEDERATION, Principal, Role, Standing
 from polyceph.core.model.event import Actor, ActorKind, Event
-from polyceph.core.policies.authorisation import decide
 from polyceph.errors import PolycephError
 from polyceph.gateway.app import dagster_app
 from polyceph.gateway.routes import PREFIX
@@ -101,7 +100,8 @@ def serve(workspace: Path, socket: Path) -> None:
     site = open_site(load_settings())
     try:
         check_sign_in(site.federation, site.settings, site.address, os.environ)
-        dagster = dagster_app(Doors(decide, site.now, lambda event: record(site, event)), KeyedWorkspace(workspace))
+        doors = Doors(site.decide, site.now, lambda event: record(site, event))
+        dagster = dagster_app(doors, KeyedWorkspace(workspace))
         public = application(site, routes=[*PAGES, token, *ROUTES], mounts={PREFIX: dagster}, links=LINKS)
         socket.unlink(missing_ok=True)
         asyncio.run(_serve(site, public, PrivateDoor(dagster, site, platform_key(socket)), socket))

@@ -20,6 +20,14 @@ class IdentityChanges(Protocol):
         """End sessions that are open; return the ids of those that were."""
         ...
 
+    def forget_sessions(self, before: datetime) -> int:
+        """Remove sessions that ended before a moment; return how many there were."""
+        ...
+
+    def forget_tokens(self, before: datetime) -> int:
+        """Remove short access tokens that expired before a moment; return how many there were."""
+        ...
+
     def keep_account(self, account: LocalAccount) -> None:
         """Keep the local account as it is now, in place of what was known of it."""
         ...
@@ -56,6 +64,10 @@ class IdentityQueries(Protocol):
         self, *, actor: str | None = None, provider: str | None = None, subject: str | None = None, provider_session: str | None = None
     ) -> tuple[Session, ...]:
         """Return sessions that nobody has ended, newest first; each argument narrows."""
+        ...
+
+    def over_sessions(self, now: datetime, limit: int) -> tuple[Session, ...]:
+        """Return sessions that nobody has ended and whose time is over."""
         ...
 
     def session_named(self, public: str) -> Session | None:

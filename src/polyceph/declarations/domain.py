@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path, PurePosixPath
 
 from polyceph.core.model.dataset import DatasetId
@@ -42,6 +43,7 @@ class Surroundings:
     connectors: Mapping[str, ConnectorOptions] | None
     cache: Path | None
     findings: Findings
+    today: date
 
 
 def read_domain(name: str, around: Surroundings) -> DomainFacts:
@@ -66,7 +68,7 @@ def read_domain(name: str, around: Surroundings) -> DomainFacts:
         produced=(*components.produced, *assets.produced),
         reads=(*components.reads, *assets.reads),
         served=tuple(components.served),
-        roles=read_roles(document, around.root.people, findings=around.findings, domain=name) if document else (),
+        roles=read_roles(document, around.root.people, findings=around.findings, domain=name, today=around.today) if document else (),
         digests=(*digests, *(facts.digest for facts in contracts), *more),
         unreadable=unreadable,
     )

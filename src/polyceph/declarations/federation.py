@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from polyceph.core.model.domain import Dataset, Domain, Serving
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.place import Place
 from polyceph.core.policies.naming import name_is_allowed
+from polyceph.core.policies.roles import duties_are_separate
 from polyceph.declarations import crosschecks
 from polyceph.declarations.components import ConnectorOptions
 from polyceph.declarations.crosschecks import Ward
@@ -43,14 +45,16 @@ def load_federation(
     """
     findings = Findings()
     names = folders_in(folder, "domains")
-    root = read_root(folder, findings, domains=names)
-    around = Surroundings(folder, root, frozenset(names), connectors, cache, findings)
+    root = read_root(folder, findings, domains=names, today=today)
+    around = Surroundings(folder, root, frozenset(names), connectors, cache, findings, today)
     domains = [read_domain(name, around) for name in names]
     _check_folder_names(domains, findings)
     wards = _check_each(domains, root, today=today, findings=findings)
     crosschecks.check_ids(domains, findings)
     crosschecks.check_consumption(domains, findings)
-    return _result(root, domains, wards=wards, findings=findings)
+    federation = _result(root, domains, wards=wards, findings=findings)
+    _warn_of_oversight(federation, root, findings=findings)
+    return replace(federation, warnings=findings.sorted_warnings())
 
 
 def load_domain(
@@ -66,13 +70,22 @@ def load_domain(
     """
     findings = Findings()
     names = folders_in(folder, "domains")
-    root = read_root(folder, findings, domains=names)
+    root = read_root(folder, findings, domains=names, today=today)
     if name not in names:
         raise NotFound(f"there is no domain {name!r} in {folder}", hint=f"domains are: {', '.join(names) or 'none'}")
-    domain = read_domain(name, Surroundings(folder, root, frozenset(names), connectors, cache, findings))
+    domain = read_domain(name, Surroundings(folder, root, frozenset(names), connectors, cache, findings, today))
     wards = _check_each([domain], root, today=today, findings=findings)
     crosschecks.check_ids([domain], findings)
     return _result(root, [domain], wards=wards, findings=findings)
+
+
+def _warn_of_oversight(federation: Federation, root: Root, *, findings: Findings) -> None:
+    """Warn of whoever would oversee what she does herself, where she is declared."""
+    for person, held in federation.holders.people.items():
+        roles = {where: frozenset(role for place, role in held if place == where) for where, _ in held}
+        decision = duties_are_separate(person, roles)
+        if not decision.allowed:
+            findings.warn(decision, root.people_places.get(person, root.place))
 
 
 def _check_folder_names(domains: Sequence[DomainFacts], findings: Findings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import date
 
 from polyceph.core.model.access import Role, RoleGrant
 from polyceph.core.model.decision import Decision
@@ -22,6 +23,7 @@ def read_roles(
     findings: Findings,
     domain: str | None = None,
     domains: Collection[str] = (),
+    today: date,
 ) -> tuple[RoleGrant, ...]:
     """Return the roles that a document gives; what is wrong goes to the findings.
 
@@ -39,7 +41,7 @@ def read_roles(
         if domain is None and isinstance(where, str):
             _check_domain(document, number, where, findings=findings, domains=domains)
         holders = {key: _texts(entry.get(key)) for key in ("people", "groups")}
-        _check_people(document, number, people, findings=findings)
+        _check_people(document, number, people, findings=findings, today=today)
         if not entry.get("people") and not entry.get("groups"):
             findings.error(f"nobody is {role} here", place, hint="name people, groups or both")
         found.append(RoleGrant(role, where if isinstance(where, str) else None, holders["people"], holders["groups"]))
@@ -54,11 +56,15 @@ def _check_domain(document: Document, number: int, domain: str, *, findings: Fin
         findings.refuse(decision, document.place("roles", number, "domain"), value=domain)
 
 
-def _check_people(document: Document, number: int, people: Mapping[str, Person] | None, *, findings: Findings) -> None:
+def _check_people(document: Document, number: int, people: Mapping[str, Person] | None, *, findings: Findings, today: date) -> None:
     named = document.get("roles", number, "people")
     for at, person in enumerate(named if isinstance(named, list) else ()):
         if isinstance(person, str) and people is not None:
-            findings.refuse(person_may_hold(person, people), document.place("roles", number, "people", at), value=person)
+            place = document.place("roles", number, "people", at)
+            findings.refuse(person_may_hold(person, people), place, value=person)
+            if person in people and not people[person].is_living(today):
+                reason = f"{person} left on {people[person].left} and holds no role"
+                findings.warn(Decision(False, "roles", reason, hint="take her out of the list"), place)
 
 
 def _texts(value: object) -> frozenset[str]:

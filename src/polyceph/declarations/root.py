@@ -44,12 +44,13 @@ class Root:
     people: Mapping[str, Person] | None = None
     heads_kept_in: tuple[HeadPlace, ...] = ()
     roles: tuple[RoleGrant, ...] = ()
+    people_places: Mapping[str, Place] = field(default_factory=dict)
     sign_in: SignIn = field(default_factory=SignIn)
     place: Place = field(default_factory=lambda: Place(FILE))
     digest: str = ""
 
 
-def read_root(folder: Path, findings: Findings, *, domains: Collection[str]) -> Root:
+def read_root(folder: Path, findings: Findings, *, domains: Collection[str], today: date) -> Root:
     """Return what federation.yaml in `folder` says of itself and of its `domains`; what is wrong goes to the findings."""
     if not (folder / FILE).is_file():
         findings.error(f"there is no {FILE} here", Place(FILE), hint="go to the folder of a federation, or start one with: polyceph init")
@@ -72,7 +73,8 @@ def read_root(folder: Path, findings: Findings, *, domains: Collection[str]) -> 
         environments=_environments(document, findings),
         channels=_channels(document),
         people=people,
-        roles=read_roles(document, people, findings=findings, domains=domains),
+        roles=read_roles(document, people, findings=findings, domains=domains, today=today),
+        people_places={person: document.key_place("people", person) for person in people or {}},
         sign_in=read_sign_in(document, findings),
         heads_kept_in=_head_places(document, findings),
         place=document.place("name"),

@@ -49,15 +49,16 @@ def dagster_app(
     target = WorkspaceFileTarget([str(workspace)]) if isinstance(workspace, Path) else workspace
     context = GatewayContext(instance or DagsterInstance.get(), target, doors)
     server = GatewayServer(context, doors, limits or Limits())
-    return Gateway(server.create_asgi_app(), context, doors)
+    return Gateway(server, context, doors)
 
 
 class Gateway:
     """The door: whoever has no role, and every path that is closed or oddly written, stops here."""
 
-    def __init__(self, app: ASGIApp, context: GatewayContext, doors: Doors) -> None:
+    def __init__(self, server: GatewayServer, context: GatewayContext, doors: Doors) -> None:
         self.context = context
-        self._app = app
+        self.server = server
+        self._app = server.create_asgi_app()
         self._doors = doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

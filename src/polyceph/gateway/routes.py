@@ -74,7 +74,7 @@ def access_of(path: str) -> Access | None:
     if not path.startswith(PREFIX) or path[len(PREFIX) :][:1] not in {"", "/"}:
         return None
     rest = path[len(PREFIX) :] or "/"
-    whole = f"{rest}/"
+    whole = rest if rest.endswith("/") else f"{rest}/"
     if any(one in whole for one in _SUSPECT) or any(ord(one) < ord(" ") for one in rest):
         return None
     first = "/" + rest.split("/")[1]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from polyceph.core.model.access import Action, Principal, Question
+from polyceph.core.model.classification import Classification
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Event
 
@@ -22,11 +23,13 @@ class Doors:
         decide: the one function that decides what a principal may do.
         now: the platform's clock, aware UTC.
         record: commits one event into the journal; raises when it cannot.
+        classification: how a dataset, as `domain.zone.name`, is classified; None when nobody did.
     """
 
     decide: Callable[[Principal, Question], Decision]
     now: Callable[[], datetime]
     record: Callable[[Event], None]
+    classification: Callable[[str], Classification | None] = lambda _: None
 
 
 class Sight:
@@ -44,7 +47,9 @@ class Sight:
         key = (action, domain, dataset)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._doors.decide(self.principal, Question(action, self._now, domain, dataset))
+            classified = self._doors.classification(dataset) if dataset else None
+            question = Question(action, self._now, domain, dataset, classified)
+            known = self._known[key] = self._doors.decide(self.principal, question)
         return known
 
     def may(self, action: Action, domain: str | None, dataset: str | None = None) -> bool:

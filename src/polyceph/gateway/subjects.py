@@ -26,9 +26,11 @@ class Subject:
 
     domains: frozenset[str | None] = frozenset()
     names: tuple[str, ...] = ()
+    keys: tuple[tuple[str, ...], ...] = ()
+    """The keys of the assets among it, each a dataset with a classification of its own."""
 
     def __add__(self, other: Subject) -> Subject:
-        return Subject(self.domains | other.domains, self.names + other.names)
+        return Subject(self.domains | other.domains, self.names + other.names, self.keys + other.keys)
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def _at(arguments: Arguments, path: Iterable[str]) -> Any:
 def _sum(found: Iterable[Subject]) -> Subject:
     """Return the subjects as one. Nothing at all is not the platform: it is refused."""
     together = sum(found, Subject())
-    return together if together.domains else Subject(frozenset({UNKNOWN}), together.names)
+    return together if together.domains else Subject(frozenset({UNKNOWN}), together.names, together.keys)
 
 
 def _of_run(name: Any, facts: Facts) -> Subject:
@@ -227,7 +229,7 @@ def _of_key(given: Mapping[str, Any] | AssetKey, facts: Facts) -> Subject:
         domains |= {
             info.handle.location_name for info in graph.get(key).repo_scoped_asset_infos if info.asset_node.asset_node_snap.is_executable
         }
-    return Subject(frozenset(domains), ("/".join(key.path),))
+    return Subject(frozenset(domains), ("/".join(key.path),), (tuple(key.path),))
 
 
 def _of_selector(selector: Mapping[str, Any], facts: Facts) -> Subject:

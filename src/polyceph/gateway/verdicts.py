@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from polyceph.core.model.access import Principal
+from polyceph.core.model.access import Action, Principal
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Event
 from polyceph.errors import PolycephError
 from polyceph.gateway.fields import Rule
 from polyceph.gateway.permissions import reason_of
-from polyceph.gateway.sight import Doors, Sight
+from polyceph.gateway.sight import Doors, Sight, dataset_of
 from polyceph.gateway.subjects import UNKNOWN, Arguments, Facts, Subject
 
 DOOR = "dagster"
@@ -56,7 +56,12 @@ def judge(rule: Rule, arguments: Arguments, sight: Sight, facts: Facts) -> Verdi
     if not subject.domains:
         return Verdict(rule, subject, {None: sight.decision(rule.action, None)})
     ordered = sorted(subject.domains, key=lambda name: (name is not UNKNOWN, name or ""))
-    return Verdict(rule, subject, {one: _NOTHING if one is UNKNOWN else sight.decision(rule.action, one) for one in ordered})
+    decisions = {one: _NOTHING if one is UNKNOWN else sight.decision(rule.action, one) for one in ordered}
+    if rule.action is Action.DATASET_DESCRIBE:
+        # what a dataset is classified as may give less than its domain does: a secret one is not for everybody who works there
+        named = {key: sight.decision(rule.action, key[0], dataset_of(key)) for key in subject.keys if key}
+        decisions |= {key[0]: one for key, one in named.items() if not one.allowed}
+    return Verdict(rule, subject, decisions)
 
 
 @dataclass(frozen=True)

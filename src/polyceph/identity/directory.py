@@ -34,6 +34,8 @@ class Metadata:
     token: str
     keys: str
     end_session: str | None
+    userinfo: str | None
+    """Where claims are that its ID tokens leave out; None where there is no such place, or it may not be asked."""
     says_issuer: bool
     """Whether its answers name the issuer (RFC 9207): then one that does not is refused."""
     takes_basic: bool
@@ -125,6 +127,7 @@ class ProviderDirectory:
             token=http.checked(document.get("token_endpoint"), "token_endpoint"),
             keys=http.checked(document.get("jwks_uri"), "jwks_uri"),
             end_session=http.checked(end, "end_session_endpoint") if end else None,
+            userinfo=userinfo if http.is_own(userinfo := document.get("userinfo_endpoint")) else None,
             says_issuer=document.get("authorization_response_iss_parameter_supported") is True,
             takes_basic=not isinstance(methods, list) or "client_secret_basic" in methods or "client_secret_post" not in methods,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 import httpx
@@ -35,20 +35,26 @@ class ProviderHttp:
         self._hosts = {issuer.netloc, *provider.hosts}
         self._client = httpx.Client(timeout=_SECONDS, follow_redirects=False, transport=transport, headers={"Accept": "application/json"})
 
+    def is_own(self, address: object) -> TypeGuard[str]:
+        """Tell whether an address is one of the provider's that may be asked."""
+        if not isinstance(address, str):
+            return False
+        parts = urlsplit(address)
+        is_plain = parts.scheme == "http" and self._origin[0] == "http" and is_loopback(parts.hostname or "")
+        return (parts.scheme == "https" or is_plain) and parts.netloc in self._hosts
+
     def checked(self, address: object, what: str) -> str:
         """Return an address of the provider; raise `Misconfigured` when it may not be used."""
-        parts = urlsplit(address) if isinstance(address, str) else urlsplit("")
-        is_plain = parts.scheme == "http" and self._origin[0] == "http" and is_loopback(parts.hostname or "")
-        if not isinstance(address, str) or (parts.scheme != "https" and not is_plain) or parts.netloc not in self._hosts:
+        if not self.is_own(address):
             raise Misconfigured(
                 f"provider {self._provider.name} gives no {what} that may be used",
                 hint=f"it must be https at {', '.join(sorted(self._hosts))}; name other hosts under hosts in federation.yaml",
             )
         return address
 
-    def get(self, address: str, what: str) -> Mapping[str, Any]:
-        """Return the JSON object at an address."""
-        status, document = self._asked("GET", address, what)
+    def get(self, address: str, what: str, *, bearer: str | None = None) -> Mapping[str, Any]:
+        """Return the JSON object at an address, asked for with an access token where there is one."""
+        status, document = self._asked("GET", address, what, headers={"Authorization": f"Bearer {bearer}"} if bearer else {})
         if status != httpx.codes.OK:
             raise Unavailable(f"{what} of provider {self._provider.name} cannot be read: HTTP {status}", hint="try again in a minute")
         return document

@@ -88,7 +88,7 @@ class OidcClient:
         claims = self.checks.id_token(
             tokens.get("id_token"), nonce=pending.nonce, not_before=pending.started_at, access_token=tokens.get("access_token")
         )
-        return self._claims(claims, str(tokens["id_token"]))
+        return self._claims(self._completed(claims, tokens.get("access_token")), str(tokens["id_token"]))
 
     def sign_out_address(self, id_token: str | None, *, back: str) -> str | None:
         """Return where a browser goes to sign out at the provider too; None when the provider has no such place."""
@@ -109,6 +109,20 @@ class OidcClient:
         if str(tokens.get("token_type", "")).lower() != "bearer" or not isinstance(tokens.get("id_token"), str):
             raise refused(self.provider.name, "form", "the provider's answer holds no ID token")
         return tokens
+
+    def _completed(self, claims: Mapping[str, Any], access_token: object) -> Mapping[str, Any]:
+        """Return the claims with those that the provider leaves out of its ID token; what the signed token says always counts."""
+        provider, address = self.provider, self.directory.metadata().userinfo
+        wanted = (provider.person_claim, provider.groups_claim.partition(".")[0])
+        if address is None or not isinstance(access_token, str) or all(one in claims for one in wanted):
+            return claims
+        more = self.http.get(address, "userinfo", bearer=access_token)
+        if more.get("sub") != claims["sub"]:
+            # OpenID Connect Core 1.0, 5.3.2: an access token of somebody else was put in.
+            raise refused(provider.name, "subject", "what the provider says besides is about somebody else")
+        # An address and whether it is verified go together: that of one place says nothing about that of the other.
+        kept = {name: value for name, value in more.items() if name != "email_verified" or "email" not in claims}
+        return {**kept, **claims}
 
     def _claims(self, claims: Mapping[str, Any], id_token: str) -> Claims:
         provider = self.provider

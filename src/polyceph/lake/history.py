@@ -40,10 +40,11 @@ WITH tables AS (
 ), files AS (
     SELECT table_id, coalesce(sum(record_count) FILTER (WHERE end_snapshot IS NULL), 0) AS rows,
            coalesce(sum(file_size_bytes) FILTER (WHERE end_snapshot IS NULL), 0) AS bytes,
-           greatest(max(begin_snapshot), max(end_snapshot)) AS last
+           greatest(max(begin_snapshot), max(end_snapshot), max(partial_max)) AS last
     FROM {schema}.ducklake_data_file GROUP BY table_id
 ), deleted AS (
-    SELECT table_id, coalesce(sum(delete_count) FILTER (WHERE end_snapshot IS NULL), 0) AS rows, max(begin_snapshot) AS last
+    SELECT table_id, coalesce(sum(delete_count) FILTER (WHERE end_snapshot IS NULL), 0) AS rows,
+           greatest(max(begin_snapshot), max(partial_max)) AS last
     FROM {schema}.ducklake_delete_file GROUP BY table_id
 ), found AS (
     SELECT t.zone, t.name, (coalesce(f.rows, 0) - coalesce(d.rows, 0))::bigint AS rows, coalesce(f.bytes, 0)::bigint AS bytes,
@@ -57,7 +58,8 @@ WITH tables AS (
 SELECT found.zone, found.name, found.rows, found.bytes, n.snapshot_time
 FROM found LEFT JOIN {schema}.ducklake_snapshot n ON n.snapshot_id = found.last
 """
-# A dataset that is written anew gets another table under its name, so all tables that ever bore it are added up.
+# A dataset that is written anew gets another table under its name, so all tables that ever bore it are added up. DuckLake merges files of
+# several snapshots into one that counts them together (`partial_max` is the last of them): what was in between it tells no more.
 _GROWTH = """
 WITH tables AS (
     SELECT t.table_id, max(t.end_snapshot) FILTER (WHERE NOT EXISTS (
@@ -65,18 +67,25 @@ WITH tables AS (
     FROM {schema}.ducklake_table t JOIN {schema}.ducklake_schema s ON s.schema_id = t.schema_id
     WHERE s.schema_name = %s AND t.table_name = %s GROUP BY t.table_id
 ), files AS (
-    SELECT f.data_file_id, f.begin_snapshot, least(f.end_snapshot, t.ended) AS end_snapshot, f.record_count
+    SELECT f.data_file_id, f.begin_snapshot, least(f.end_snapshot, t.ended) AS end_snapshot, f.record_count, f.partial_max
     FROM {schema}.ducklake_data_file f JOIN tables t USING (table_id)
+), merged AS (
+    SELECT begin_snapshot AS first, partial_max AS last FROM files WHERE partial_max IS NOT NULL
+    UNION ALL
+    SELECT d.begin_snapshot, d.partial_max
+    FROM {schema}.ducklake_delete_file d JOIN files f USING (data_file_id) WHERE d.partial_max IS NOT NULL
 ), changes AS (
     SELECT begin_snapshot AS snapshot, record_count AS rows FROM files
     UNION ALL SELECT end_snapshot, -record_count FROM files WHERE end_snapshot IS NOT NULL
     UNION ALL SELECT d.begin_snapshot, -d.delete_count FROM {schema}.ducklake_delete_file d JOIN files f USING (data_file_id)
     UNION ALL SELECT least(d.end_snapshot, f.end_snapshot), d.delete_count
     FROM {schema}.ducklake_delete_file d JOIN files f USING (data_file_id) WHERE least(d.end_snapshot, f.end_snapshot) IS NOT NULL
+    UNION ALL SELECT last, 0 FROM merged
 ), counts AS (
     SELECT snapshot, sum(sum(rows)) OVER (ORDER BY snapshot) AS rows FROM changes GROUP BY snapshot
 )
 SELECT n.snapshot_time, c.rows::bigint, c.snapshot FROM counts c JOIN {schema}.ducklake_snapshot n ON n.snapshot_id = c.snapshot
+WHERE NOT EXISTS (SELECT FROM merged m WHERE m.first <= c.snapshot AND c.snapshot < m.last)
 ORDER BY c.snapshot DESC LIMIT %s
 """
 
@@ -89,7 +98,10 @@ def table_states(session: psycopg.Connection[Any], lake: LakeAddress) -> Mapping
 
 
 def row_counts(session: psycopg.Connection[Any], lake: LakeAddress, dataset: DatasetId, *, most: int = 200) -> tuple[RowCount, ...]:
-    """Return the rows of a dataset after each snapshot that changed it, oldest first, the last `most`; expired snapshots are gone."""
+    """Return the rows of a dataset after each snapshot that changed it, oldest first, the last `most`.
+
+    Snapshots that have expired are left out, and those of which the catalogue no longer tells how many rows there were.
+    """
     found = session.execute(_with_schema(_GROWTH, lake), (dataset.zone.value, dataset.name, most)).fetchall()
     return tuple(RowCount(*row) for row in reversed(found))
 

@@ -85,7 +85,7 @@ def start(settings: Settings, *, heard: Heard, prepare: Prepare | None = None) -
         left_out = dict(platform.left_out)
         address = _start_services(platform, supervisor, left_out, heard=heard)
         heard("code locations")
-        launcher = DagsterLauncher(_platform_socket(settings))
+        launcher = DagsterLauncher(platform_socket(settings))
         _wait_for_locations(launcher, frozenset(platform.federation.domains) - left_out.keys(), left_out)
         running = Running(platform, supervisor, launcher, address, left_out, held)
         _write_state(settings, address=address, left_out=left_out)
@@ -162,7 +162,7 @@ def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[s
     _wait_for_code(supervisor, started, settings.limits.load_seconds, left_out)
     heard("pages and daemon")
     python, logs = Path(sys.executable), state / "logs"
-    web = instance.web_command(python, workspace, socket=_platform_socket(settings))
+    web = instance.web_command(python, workspace, socket=platform_socket(settings))
     serving = {**own, **platform.serving_environment(port=int(address.rpartition(":")[2]))}
     supervisor.start(Service(WEB, web, serving, logs / "web.log", home, lambda: _answers(address)))
     supervisor.start(Service(DAEMON, instance.daemon_command(python, workspace), own, logs / "daemon.log", home, lambda: True))
@@ -255,10 +255,10 @@ def launcher_of(settings: Settings) -> DagsterLauncher:
         raise Unavailable("this federation does not run", hint="start it with polyceph up")
     if found[1]["address"] is None:
         raise Unavailable("this federation is still starting", hint="wait until polyceph status says that it runs")
-    return DagsterLauncher(_platform_socket(settings))
+    return DagsterLauncher(platform_socket(settings))
 
 
-def _platform_socket(settings: Settings) -> Path:
+def platform_socket(settings: Settings) -> Path:
     """Return the socket over which the platform itself reaches Dagster."""
     return socket_folder(settings.state()) / "platform.socket"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,8 @@ from polyceph.errors import NotFound
 _LIKE = 76
 """How alike, of 100, a word must be to one that was mistyped."""
 _SHORTEST_GUESS = 4
+_KEPT_S = 3600.0
+Words = tuple[frozenset[str], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def person_name(site: Site, person: str | None) -> str:
     return known.name if known else person or "–"
 
 
-def search(words: str, among: Sequence[Known]) -> list[Known]:
+def search(site: Site, words: str, among: Sequence[Known]) -> list[Known]:
     """Return the datasets that have every word of a search, the best first: in name and title before descriptions and columns.
 
     A word of four letters or more may be mistyped. What somebody may not see is not searched either: a search that finds by hidden
@@ -130,8 +132,9 @@ def search(words: str, among: Sequence[Known]) -> list[Known]:
     wanted = plain(words).split()
     if not wanted:
         return list(among)
-    texts = [(_words(one.id.name, one.title, one.id.domain), _words(one.description, *_columns(one))) for one in among]
-    vocabulary = sorted({word for names, rest in texts for word in (*names, *rest)})
+    index = site.kept(("words", site.federation.digest), lambda: _index(site), seconds=_KEPT_S)
+    texts = [_seen(index.get(one.id) or _words_of(one.dataset), one.is_described) for one in among]
+    vocabulary = sorted(frozenset().union(*(part for text in texts for part in text)))
     likes = [_like(one, vocabulary) for one in wanted]
     scored = [(_score(likes, *text), one) for text, one in zip(texts, among, strict=True)]
     return [one for score, one in sorted(scored, key=lambda pair: (-pair[0], pair[1].id)) if score > 0]
@@ -159,11 +162,21 @@ def _known(site: Site, who: Principal, dataset: Dataset) -> Known | None:
     return Known(dataset, site.may(who, Action.DATASET_DESCRIBE, domain=dataset.id.domain, **facts).allowed)
 
 
-def _columns(one: Known) -> Iterator[str]:
-    contract = one.dataset.contract
-    if contract and one.is_described:
-        for column in contract.columns:
-            yield from (column.name, column.description)
+def _index(site: Site) -> Mapping[DatasetId, Words]:
+    """Return the words of every dataset: of its name and title, and of what only who may see it described may search."""
+    return {one.id: _words_of(one) for domain in site.federation.domains.values() for one in domain.datasets.values()}
+
+
+def _words_of(dataset: Dataset) -> Words:
+    contract = dataset.contract
+    if contract is None:
+        return _words(dataset.id.name, dataset.id.domain), frozenset()
+    columns = [text for column in contract.columns for text in (column.name, column.description)]
+    return _words(dataset.id.name, contract.title, dataset.id.domain), _words(contract.description, *columns)
+
+
+def _seen(words: Words, is_described: bool) -> Words:
+    return words if is_described else (words[0], frozenset())
 
 
 def _words(*texts: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 WIDTH, HEIGHT = 640, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 16, 14, 30
+_TWO_DAYS_S = 2 * 24 * 3600
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -29,7 +30,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Plot:
-    """A curve: its path and area for `d`, its dots, the grid, the first and the last moment."""
+    """A curve: its path and area for `d`, its dots, the grid, the first and the last moment; within two days the time counts too."""
 
     curve: str
     area: str
@@ -37,6 +38,7 @@ class Plot:
     grid: Sequence[Mark]
     first: datetime
     last: datetime
+    is_short: bool
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
@@ -60,7 +62,7 @@ def plotted(points: Sequence[tuple[datetime, float]]) -> Plot | None:
     curve = "M" + " L".join(f"{one.x} {one.y}" for one in dots)
     area = f"{curve} L{dots[-1].x} {_TOP + high} L{dots[0].x} {_TOP + high} Z"
     grid = [Mark(round(_TOP + high * (1 - value / top), 1), value) for value in ticks]
-    return Plot(curve, area, dots, grid, first, last)
+    return Plot(curve, area, dots, grid, first, last, is_short=seconds < _TWO_DAYS_S)
 
 
 def _ticks(most: float) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from polyceph.core.model.service_identity import SecretKind, ServiceIdentity, ServiceSecret
@@ -44,6 +44,21 @@ class RecordsIdentity:
             ended = tuple(row.id for row in self._open().execute(statement.returning(session.c.id)))
         self._noted("session", bool(ended))
         return ended
+
+    def forget_sessions(self: _Transaction, before: datetime) -> int:
+        """Remove sessions that ended before a moment; return how many there were."""
+        with translated("removing sessions"):
+            found = self._open().execute(delete(session).where(session.c.ended_at < before)).rowcount
+        self._noted("session", bool(found))
+        return found
+
+    def forget_tokens(self: _Transaction, before: datetime) -> int:
+        """Remove short access tokens that expired before a moment; return how many there were."""
+        over = (service_secret.c.kind == SecretKind.ACCESS.value, service_secret.c.expires_at < before)
+        with translated("removing tokens"):
+            found = self._open().execute(delete(service_secret).where(*over)).rowcount
+        self._noted("service_secret", bool(found))
+        return found
 
     def lock_account(self: _Transaction, name: str) -> LocalAccount | None:
         """Return the local account, held until this unit of work ends, so that no two attempts count as one."""

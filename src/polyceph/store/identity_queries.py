@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, or_, select
 
 from polyceph.core.model.service_identity import KnownService, SecretKind, ServiceIdentity, ServiceSecret
 from polyceph.core.model.sign_in import LocalAccount, Session
@@ -45,6 +46,13 @@ class PostgresIdentityQueries:
         conditions = [column == value for column, value in columns if value is not None]
         statement = select(session).where(session.c.ended_at.is_(None), *conditions).order_by(session.c.opened_at.desc(), session.c.id)
         with self._reading("sessions") as connection:
+            return tuple(map(rows.session, connection.execute(statement)))
+
+    def over_sessions(self, now: datetime, limit: int) -> tuple[Session, ...]:
+        """Return sessions that nobody has ended and whose time is over."""
+        is_over = or_(session.c.ends_at <= now, session.c.touched_at + session.c.idle <= now)
+        statement = select(session).where(session.c.ended_at.is_(None), is_over).order_by(session.c.touched_at).limit(limit)
+        with self._reading("sessions that are over") as connection:
             return tuple(map(rows.session, connection.execute(statement)))
 
     def account(self, name: str) -> LocalAccount | None:

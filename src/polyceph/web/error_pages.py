@@ -8,6 +8,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -86,7 +87,9 @@ class ErrorPages:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": _WS_REFUSED, "reason": ""})
                 return
-            await error_response(Request(scope, receive), error)(scope, receive, send)
+            # In a thread: the page shows the federation's title, for which the store may be asked.
+            response = await run_in_threadpool(error_response, Request(scope, receive), error)
+            await response(scope, receive, send)
 
 
 def error_response(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from ipaddress import ip_address, ip_network
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -11,9 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polyceph.errors import Invalid
 from polyceph.settings import WebSettings
-from polyceph.web.scope import principal_in
+from polyceph.web.scope import headers, principal_in
 
 _SIGN_IN = ("/sign-in", "/oauth2")
+_LONGEST = 64
 
 
 class TooMany(Invalid):
@@ -32,6 +34,7 @@ class Rates:
     """Counts of the last minute, in this process: by address where nobody is known yet, by person or service elsewhere."""
 
     def __init__(self, settings: WebSettings) -> None:
+        self._proxies = tuple(ip_network(one) for one in settings.proxies)
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._sign_in = RateLimitItemPerMinute(settings.sign_ins_per_minute, namespace="sign-in")
         self._requests = RateLimitItemPerMinute(settings.requests_per_minute, namespace="requests")
@@ -43,6 +46,24 @@ class Rates:
     def count_request(self, who: str) -> None:
         """Count one request of somebody; raise `TooMany` when there were too many."""
         self._count(self._requests, who)
+
+    def address(self, scope: Scope) -> str:
+        """Return whose address a connection comes from: behind our own proxies, the last one that is none of them."""
+        client = scope.get("client")
+        if client is None:
+            return "address:local"
+        chain = [part.strip() for line in headers(scope, b"x-forwarded-for") for part in line.split(",")]
+        address = client[0]
+        while chain and self._is_proxy(address):
+            address = chain.pop()
+        return f"address:{address[:_LONGEST]}"
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self._proxies)
 
     def _count(self, item: RateLimitItemPerMinute, key: str) -> None:
         if not self._limiter.hit(item, key):
@@ -60,7 +81,7 @@ class SignInRate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; raise `TooMany` instead when its address tried too often."""
         if scope["type"] == "http" and _is_attempt(scope):
-            self._rates.count_sign_in(_address(scope))
+            self._rates.count_sign_in(self._rates.address(scope))
         await self._app(scope, receive, send)
 
 
@@ -76,7 +97,7 @@ class RequestRate:
         if scope["type"] != "lifespan" and not scope["path"].startswith("/static/"):
             who = principal_in(scope)
             is_known = who.session is not None or who.roles
-            self._rates.count_request(f"{who.actor.kind}:{who.actor.id}" if is_known else _address(scope))
+            self._rates.count_request(f"{who.actor.kind}:{who.actor.id}" if is_known else self._rates.address(scope))
         await self._app(scope, receive, send)
 
 
@@ -115,8 +136,3 @@ def _is_attempt(scope: Scope) -> bool:
     path = scope["path"]
     at_door = any(path == door or path.startswith(f"{door}/") for door in _SIGN_IN)
     return at_door and (scope["method"] == "POST" or path.count("/") > 1)
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return f"address:{client[0]}" if client else "address:local"

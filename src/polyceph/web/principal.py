@@ -5,6 +5,7 @@ from __future__ import annotations
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 
+from anyio import create_task_group, sleep
 from anyio.to_thread import run_sync
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,6 +15,9 @@ from polyceph.web.scope import PRINCIPAL, headers
 
 _BEARER = "bearer "
 _LONGEST = 4096
+_LOOKS_S = 5.0
+_OVER = 4401
+"""Why a socket is closed: its session is over, or means something else now."""
 
 
 class PrincipalOf(Protocol):
@@ -39,7 +43,39 @@ class WhoAsks:
             scope[PRINCIPAL] = NOBODY
             if cookie or bearer:
                 scope[PRINCIPAL] = await run_sync(self._principal_of, cookie, bearer)
+            if scope["type"] == "websocket" and scope[PRINCIPAL] is not NOBODY:
+                await self._while_it_counts(scope, receive, send, (cookie, bearer))
+                return
         await self._app(scope, receive, send)
+
+    async def _while_it_counts(self, scope: Scope, receive: Receive, send: Send, proof: tuple[str | None, str | None]) -> None:
+        """Serve a socket as long as who opened it stays who she is: it may last for days, her session and her roles need not."""
+        failed: list[Exception] = []
+        async with create_task_group() as both:
+
+            async def look() -> None:
+                known: Principal = scope[PRINCIPAL]
+                # The store tells nobody when a session ends.
+                while _same(known, await run_sync(self._principal_of, *proof)):  # noqa: ASYNC110
+                    await sleep(_LOOKS_S)
+                await send({"type": "websocket.close", "code": _OVER, "reason": "sign in again"})
+                both.cancel_scope.cancel()
+
+            async def serve() -> None:
+                try:
+                    await self._app(scope, receive, send)
+                except Exception as error:  # noqa: BLE001 - raised below, alone and not in a group
+                    failed.append(error)
+                both.cancel_scope.cancel()
+
+            both.start_soon(look)
+            both.start_soon(serve)
+        if failed:
+            raise failed[0]
+
+
+def _same(known: Principal, now: Principal) -> bool:
+    return (known.standing, known.roles, known.scopes, known.emergencies) == (now.standing, now.roles, now.scopes, now.emergencies)
 
 
 def cookie_in(scope: Scope, name: str) -> str | None:

@@ -11,6 +11,7 @@ import pytest
 
 from polyceph.bootstrap.platform import open_platform
 from polyceph.core.model.event import EventFilter
+from polyceph.errors import Misconfigured
 from polyceph.scaffold.domain import write_domain
 from polyceph.scaffold.federation import write_federation
 from polyceph.settings import Settings
@@ -48,3 +49,23 @@ def test_a_domain_that_breaks_rules_is_refused_in_the_journal_once(folder: Path)
     assert started(folder)[2:] == [("domain.added", "museum")]
     file.write_text(good + "\nunknown_key: 1\n")
     assert started(folder)[3:] == [("domain.refused", "museum")]
+
+
+SIGN_IN = """
+sign_in:
+  providers:
+    sso: {issuer: "https://sso.example.org", client_id: polyceph, client_secret_env: SIGN_IN_SECRET_OF_A_TEST}
+"""
+
+
+@pytest.mark.parametrize("secret", [None, "short", "changeme-changeme-changeme"])
+def test_a_start_whose_sign_in_is_not_safe_is_refused_before_anything_starts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, secret: str | None
+) -> None:
+    (folder / "federation.yaml").write_text((folder / "federation.yaml").read_text() + SIGN_IN)
+    monkeypatch.delenv("SIGN_IN_SECRET_OF_A_TEST", raising=False)
+    if secret is not None:
+        monkeypatch.setenv("SIGN_IN_SECRET_OF_A_TEST", secret)
+    with pytest.raises(Misconfigured, match="SIGN_IN_SECRET_OF_A_TEST"):
+        open_platform(Settings(federation=folder, home=folder / ".polyceph"))
+    assert not (folder / ".polyceph" / "postgres").exists()

@@ -42,7 +42,7 @@ roles:
 def migrated(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFactory) -> StoreAddresses:
     mark = secrets.token_hex(4)
     names = Databases(f"identity_{mark}", f"dagster_{mark}", f"lake_{mark}", f"output_{mark}")
-    addresses = provision(postgres, tmp_path_factory.mktemp("state") / "secrets", domains=("education",), databases=names)
+    addresses = provision(postgres, tmp_path_factory.mktemp("state") / "secrets", domains=("education", "data_office"), databases=names)
     migrate(addresses.owner)
     return addresses
 
@@ -96,8 +96,8 @@ def world(only_world: World, postgres: PostgresAddress) -> World:
         triggers = session.execute(question).fetchall()
         for table, trigger in triggers:
             session.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}".encode())
-        kept = ", ".join(sorted({table for table, _ in triggers}))
-        session.execute(f"TRUNCATE {kept}, polyceph.pending_sign_in, polyceph.seen_token CASCADE".encode())
+        tables = ", ".join(sorted({table for table, _ in triggers}))
+        session.execute(f"TRUNCATE {tables}, polyceph.pending_sign_in, polyceph.seen_token CASCADE".encode())
         for table, trigger in triggers:
             session.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}".encode())
     return World(only_world.store, only_world.federation, only_world.settings)

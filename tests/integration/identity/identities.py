@@ -103,13 +103,16 @@ class Signing:
         self.asked: list[str] = []
         self.forms: list[dict[str, str]] = []
         self.is_down = False
+        self.userinfo: dict[str, Any] = {"sub": "u1"}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.asked.append(self.path)
                 path = urlsplit(self.path).path
-                found = {"/.well-known/openid-configuration": outer.discovery, "/jwks": lambda: {"keys": outer.keys}}.get(path)
+                found = {"/.well-known/openid-configuration": outer.discovery, "/jwks": lambda: {"keys": outer.keys}, "/me": outer.me}.get(
+                    path
+                )
                 self._answer(found() if found else {}, 200 if found else 404)
 
             def do_POST(self) -> None:
@@ -136,7 +139,11 @@ class Signing:
 
     def discovery(self) -> dict[str, Any]:
         at = {"authorization_endpoint": "/auth", "token_endpoint": "/token", "jwks_uri": "/jwks", "end_session_endpoint": "/end"}
+        at |= {"userinfo_endpoint": "/me"}
         return {"issuer": self.issuer, **{name: self.issuer + path for name, path in at.items()}, **self.metadata}
+
+    def me(self) -> dict[str, Any]:
+        return self.userinfo
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = int(time.time())

@@ -166,6 +166,13 @@ def _token_of_another(flow: Flow) -> None:
     flow.finish(back)
 
 
+def _userinfo_of_another(flow: Flow) -> None:
+    back = flow.begin()
+    flow.at.id_token = signed(flow.at.claims(email=..., email_verified=...))
+    flow.at.userinfo = {"sub": "u2", "email": "anne.dupont@example.org", "email_verified": True}
+    flow.finish(back)
+
+
 def _silent_issuer(flow: Flow) -> None:
     flow.finish(flow.begin("loud"), "loud")
 
@@ -185,6 +192,7 @@ FLOWS: dict[str, tuple[str, Callable[[Flow], object]]] = {
     "mix-up: state of one provider, callback of another": ("mix-up", lambda f: f.finish(f.begin(), "loud")),
     "mix-up: the provider names its issuer always, and now not": ("mix-up", _silent_issuer),
     "token of another provider": ("signature", _token_of_another),
+    "userinfo about somebody else": ("subject", _userinfo_of_another),
     "error of the provider": ("provider", lambda f: f.finish(replace(f.begin(), error="access_denied"))),
     "no code": ("provider", lambda f: f.finish(replace(f.begin(), code=None))),
     "code of enormous length": ("provider", lambda f: f.finish(replace(f.begin(), code="c" * 5000))),

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 from identities import OTHER_RSA, Signing, World, provider, signed
+from sqlalchemy.exc import DBAPIError
 
 from polyceph.bootstrap.services import Wish
 from polyceph.core.model.access import FEDERATION, NOBODY, Action, Principal, Role, Standing
@@ -222,6 +223,18 @@ def test_client_credentials_give_a_short_token(world: World) -> None:
     world.clock.ahead += ACCESS_LASTS
     assert world.identity.principal_of(None, short).standing is Standing.EXPIRED
     assert world.identity.principal_of(None, token).standing is Standing.ACTIVE
+
+
+def test_old_access_tokens_are_removed_and_what_counts_never_is(world: World) -> None:
+    token = made(world)
+    world.clock.ahead -= timedelta(days=3)
+    world.services.issue("education-ci", token)
+    world.clock.ahead = timedelta()
+    short = world.services.issue("education-ci", token).token.get_secret_value()
+    assert world.events()[-1].event.after["removed"] == 1  # type: ignore[index]
+    with pytest.raises(DBAPIError), world.store.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM polyceph.service_secret")
+    assert {world.identity.principal_of(None, one).standing for one in (token, short)} == {Standing.ACTIVE}
 
 
 def test_wrong_client_credentials_are_refused(world: World) -> None:

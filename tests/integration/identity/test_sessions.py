@@ -6,13 +6,15 @@ import time
 from dataclasses import replace
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 from identities import OTHER_RSA, RSA, Signing, World, began, provider, signed
+from sqlalchemy.exc import DBAPIError
 
 from polyceph.bootstrap.sign_in import Returned, SignedIn
 from polyceph.core.model.access import FEDERATION, NOBODY, Role, Standing
 from polyceph.core.model.sign_in import SignIn
-from polyceph.errors import Denied, NotFound, Unavailable
+from polyceph.errors import Denied, Misconfigured, NotFound, Unavailable
 from polyceph.store.connection import driver_of
 
 
@@ -96,6 +98,30 @@ def test_another_claim_tells_the_person_when_it_is_declared(world: World, signin
     world.declare(provider("sso", signing.issuer, person_claim="employee"))
     assert principal(world, signed_in(world, signing, employee="marc.leroy", email=...)).person == "marc.leroy"
     assert principal(world, signed_in(world, signing, employee="EVA.SIMON@example.org", email=...)).person == "eva.simon"
+
+
+def test_claims_that_the_id_token_leaves_out_are_asked_for_and_change_nothing_in_it(asked_world: World, signing: Signing) -> None:
+    signing.userinfo = {"sub": "u1", "email": "anne.dupont@example.org", "email_verified": True, "groups": ["auditors"], "name": "Other"}
+    done = signed_in(asked_world, signing, email=..., email_verified=..., groups=...)
+    assert (done.session.person, done.session.groups) == ("anne.dupont", frozenset({"auditors"}))
+    signing.userinfo = {"sub": "u1", "email": "eva.simon@example.org", "email_verified": True}
+    assert signed_in(asked_world, signing, groups=...).session.person == "anne.dupont"
+    signing.userinfo = {"sub": "u1", "email": "eva.simon@example.org", "email_verified": True}
+    with pytest.raises(Denied):
+        signed_in(asked_world, signing, email_verified=..., groups=...)
+    signing.userinfo = {"sub": "u1", "email": "eva.simon@example.org"}
+    with pytest.raises(Denied):
+        signed_in(asked_world, signing, email=..., email_verified=...)
+    signing.userinfo = {"sub": "u1"}
+
+
+def test_a_provider_without_its_secret_does_not_stop_the_others(asked_world: World, signing: Signing) -> None:
+    other = provider("other", "http://127.0.0.1:9/x", audience="urn:x")
+    asked_world.declare(provider("sso", signing.issuer, audience="urn:p"), replace(other, client_secret_env="NOT_SET"))
+    assert principal(asked_world, signed_in(asked_world, signing)).person == "anne.dupont"
+    assert asked_world.identity.principal_of(None, signed(signing.claims())) == NOBODY
+    with pytest.raises(Misconfigured, match="NOT_SET"):
+        asked_world.desk.send_away("other", target=None)
 
 
 def test_groups_are_found_inside_a_claim(world: World, signing: Signing) -> None:
@@ -318,3 +344,31 @@ def test_a_provider_that_nobody_declared_is_not_found(asked_world: World) -> Non
         asked_world.desk.send_away("nobody", target=None)
     with pytest.raises(NotFound):
         asked_world.desk.finish("nobody", Returned())
+
+
+def test_sessions_of_closed_browsers_end_when_somebody_signs_in_and_are_removed_later(asked_world: World, signing: Signing) -> None:
+    first = signed_in(asked_world, signing)
+    for days, expected in ((1, "absolute"), (95, None)):
+        asked_world.clock.ahead = timedelta(days=days)
+        now = int(asked_world.clock.now().timestamp())
+        signed_in(asked_world, signing, sub=f"u{days}", email="eva.simon@example.org", iat=now, exp=now + 300)
+        found = asked_world.identity.queries.session_named(first.session.id)
+        assert (found.end_reason if found else None) == expected
+    assert "session.forgotten" in {one.event.action for one in asked_world.events()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM polyceph.session",
+        "UPDATE polyceph.session SET actor = 'eva.simon'",
+        "UPDATE polyceph.session SET ends_at = ends_at + interval '1 year'",
+        "UPDATE polyceph.session SET ended_at = now(), end_reason = 'x', id_token = NULL",
+        "TRUNCATE polyceph.session",
+    ],
+)
+def test_the_store_itself_refuses_to_change_an_open_session_unseen(asked_world: World, signing: Signing, statement: str) -> None:
+    done = signed_in(asked_world, signing)
+    with pytest.raises((DBAPIError, psycopg.Error)), asked_world.store.begin() as connection:
+        connection.exec_driver_sql(statement)
+    assert principal(asked_world, done).standing is Standing.ACTIVE

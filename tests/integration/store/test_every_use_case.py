@@ -24,27 +24,44 @@ from journals import ANNE, opened
 
 from polyceph.bootstrap.journal import PlatformJournal, Signer
 from polyceph.core import usecases
-from polyceph.core.model.access import FEDERATION, Principal, Role, Standing
+from polyceph.core.model.access import FEDERATION, Action, Principal, Role, Standing
 from polyceph.core.model.contract import Column
 from polyceph.core.model.dataset import DatasetId, Zone
+from polyceph.core.model.decision import Decision
 from polyceph.core.model.dossier import Period
 from polyceph.core.model.drift import Difference, Drift, Form, FormColumn, Kind, SaidSighting, Sighting, State
 from polyceph.core.model.drift import as_body as drift_body
 from polyceph.core.model.emergency import Opening
-from polyceph.core.model.event import Actor, ActorKind, EventFilter
+from polyceph.core.model.event import Actor, ActorKind, Event, EventFilter
 from polyceph.core.model.federation import Federation
 from polyceph.core.model.journal import Archive, Verification
 from polyceph.core.model.person import Person
 from polyceph.core.model.reading import READ, REFUSED, SERVED, Reading, SaidReading, as_body
+from polyceph.core.model.service_identity import KnownService, SecretKind, ServiceIdentity, ServiceSecret
+from polyceph.core.model.sign_in import Claims, Session, SignIn
 from polyceph.core.policies.authorisation import decide
 from polyceph.core.ports import RunOutcome, RunRequest, SeenRun, SnapshotRecord
-from polyceph.core.usecases import drift, emergencies, evidence, journal, platform_life, pseudonyms, refusals, runs
+from polyceph.core.usecases import (
+    accounts,
+    drift,
+    emergencies,
+    evidence,
+    journal,
+    platform_life,
+    pseudonyms,
+    refusals,
+    runs,
+    service_identities,
+    sessions,
+    sign_in,
+)
 from polyceph.core.usecases import federation as declared
 from polyceph.core.usecases.dossier import DossierFacts, select
 from polyceph.errors import Conflict, Denied, Invalid, NotFound, PolycephError, Problem
 from polyceph.journal.keys import make_key
 from polyceph.settings import PostgresAddress
 from polyceph.store.connection import engine
+from polyceph.store.identity_queries import PostgresIdentityQueries
 from polyceph.store.queries import PostgresQueries
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
@@ -70,6 +87,10 @@ class World:
     @property
     def queries(self) -> PostgresQueries:
         return PostgresQueries(self.store)
+
+    @property
+    def identity(self) -> PostgresIdentityQueries:
+        return PostgresIdentityQueries(self.store)
 
     def as_owner(self) -> None:
         self.work = type(self.work)(self.owner)
@@ -168,6 +189,55 @@ def dossier(world: World) -> object:
 
 def forget(world: World, identity: str) -> object:
     return pseudonyms.destroy_pseudonym(world.work, identity, secret=KEY, actor=ANNE, reason="article 17")
+
+
+MARC = Principal(Actor(ActorKind.PERSON, "marc.leroy"), Standing.ACTIVE, person="marc.leroy")
+PEOPLE = {name: Person(name, name, f"{name}@example.org") for name in ("anne.dupont", "marc.leroy")}
+NO = Decision(False, "role", "it needs another role here")
+YES = Decision(True, "role", "it is allowed")
+CLAIMS = Claims("sso", "u1", "Anne", "anne.dupont@example.org")
+SESSION = Session(b"s" * 32, "s1", "sso", "u1", "anne.dupont", NOW, NOW, NOW + timedelta(hours=1), timedelta(hours=1), "anne.dupont")
+"""The session that the world has open."""
+SERVICE = ServiceIdentity(
+    "ci",
+    "anne.dupont",
+    {"education": frozenset({Role.ENGINEER})},
+    frozenset({Action.RUN_VIEW}),
+    NOW,
+    "anne.dupont",
+    NOW + timedelta(days=9),
+)
+"""The service identity that the world has, with one secret."""
+SECRET = ServiceSecret(b"1" * 32, "ci", SecretKind.LASTING, "pcs_x", NOW, NOW + timedelta(days=9))
+ASKING, REFUSED_ASKING = (service_identities.Asking(ANNE, "cli", NOW, verdict) for verdict in (YES, NO))
+KNOWN_SERVICE = KnownService(SERVICE, (SECRET,))
+FRESH = service_identities.Fresh(b"2" * 32, "pcs_y")
+DECLARED = service_identities.Known(PEOPLE, {"education"})
+LINK = b"l" * 32
+"""The one-time link that the world's local account has."""
+
+
+def open_session(world: World, person: Person | None, *, replaces: tuple[str, ...] = (), has_roles: bool = False) -> object:
+    opening = sign_in.Opening(b"t" * 32, "t1", NOW, NOW.date(), replaces=replaces)
+    return sign_in.open_session(world.work, CLAIMS, person, SignIn(), opening, has_roles=has_roles)
+
+
+def set_password(world: World, link: bytes, password: str) -> object:
+    return accounts.set_password(world.work, link, password, lambda one: one, names=(), now=NOW)
+
+
+def try_password(world: World, *, is_right: bool) -> object:
+    return accounts.try_password(world.work, accounts.Attempt(lambda _: is_right, NOW))
+
+
+def create(world: World, name: str = "bi", asking: service_identities.Asking = ASKING, **changes: Any) -> object:
+    identity = replace(SERVICE, name=name, **changes)
+    return service_identities.create(world.work, identity, FRESH, asking, DECLARED)
+
+
+def rotate_secret(world: World, asking: service_identities.Asking = ASKING, **changes: Any) -> object:
+    known = replace(KNOWN_SERVICE, identity=replace(SERVICE, **changes))
+    return service_identities.rotate(world.work, known, FRESH, asking, overlap=timedelta(hours=1), expires_at=NOW + timedelta(days=5))
 
 
 class Launcher:
@@ -326,6 +396,68 @@ CASES: dict[str, list[Case]] = {
             ("platform.started", "settings.changed"),
         ),
     ],
+    "sign_in.open_session": [
+        Case(lambda w: open_session(w, PEOPLE["anne.dupont"], replaces=("s1",)), ("session.ended", "session.opened")),
+        Case(lambda w: open_session(w, None, has_roles=True), ("session.opened",)),
+        Case(lambda w: open_session(w, None), ("session.refused",), Denied),
+        Case(lambda w: open_session(w, replace(PEOPLE["anne.dupont"], left=NOW.date())), ("session.refused",), Denied),
+    ],
+    "sign_in.refuse_sign_in": [Case(lambda w: sign_in.refuse_sign_in(w.work, "sso", NO), ("session.refused",))],
+    "sessions.end": [
+        Case(lambda w: sessions.end(w.work, [SESSION], "test", actor=ANNE, now=NOW), ("session.ended",)),
+        Case(lambda w: [sessions.end(w.work, [SESSION], "test", actor=ANNE, now=NOW) for _ in range(2)], ("session.ended",)),
+    ],
+    "sessions.tidy": [
+        Case(lambda w: sessions.tidy(w.work, w.identity, now=NOW + timedelta(days=1)), ("session.ended",)),
+        Case(
+            lambda w: [sessions.tidy(w.work, w.identity, now=NOW + timedelta(days=days)) for days in (1, 92)],
+            ("session.ended", "session.forgotten"),
+        ),
+        Case(lambda w: sessions.tidy(w.work, w.identity, now=NOW), ()),
+    ],
+    "sessions.end_own": [Case(lambda w: sessions.end_own(w.work, SESSION, now=NOW), ("session.ended",))],
+    "sessions.end_of_another": [
+        Case(lambda w: sessions.end_of_another(w.work, SESSION, YES, who=MARC, now=NOW), ("session.ended",)),
+        Case(lambda w: sessions.end_of_another(w.work, SESSION, NO, who=MARC, now=NOW), ("session.refused",), Denied),
+        Case(lambda w: sessions.end_of_another(w.work, replace(SESSION, actor="marc.leroy"), NO, who=MARC, now=NOW), ("session.ended",)),
+    ],
+    "sessions.end_at_provider": [Case(lambda w: sessions.end_at_provider(w.work, "sso", [SESSION], now=NOW), ("session.ended",))],
+    "sessions.end_by_itself": [Case(lambda w: sessions.end_by_itself(w.work, SESSION, "idle", now=NOW), ("session.ended",))],
+    "accounts.make_link": [
+        Case(lambda w: accounts.make_link(w.work, b"m" * 32, now=NOW, actor=ANNE), ("account.reset",)),
+    ],
+    "accounts.set_password": [
+        Case(lambda w: set_password(w, LINK, "four words far apart"), ("account.entered",)),
+        Case(lambda w: set_password(w, b"x" * 32, "four words far apart"), ("session.refused",), Denied),
+        Case(lambda w: set_password(w, LINK, "short"), (), Invalid),
+    ],
+    "accounts.try_password": [
+        Case(lambda w: try_password(w, is_right=False), ("session.refused",), Denied),
+        Case(lambda w: try_password(w, is_right=True), ()),
+    ],
+    "service_identities.create": [
+        Case(create, ("identity.created",)),
+        Case(lambda w: create(w, asking=REFUSED_ASKING), ("identity.refused",), Denied),
+        Case(lambda w: create(w, owner="nobody"), (), Invalid),
+        Case(lambda w: create(w, "ci"), (), Conflict),
+    ],
+    "service_identities.rotate": [
+        Case(rotate_secret, ("identity.rotated",)),
+        Case(lambda w: rotate_secret(w, REFUSED_ASKING), ("identity.refused",), Denied),
+        Case(lambda w: rotate_secret(w, expires_at=NOW), (), Conflict),
+        Case(lambda w: rotate_secret(w, provider="sso", client="x"), (), Conflict),
+    ],
+    "service_identities.revoke": [
+        Case(lambda w: service_identities.revoke(w.work, "ci", ASKING, reason="leaked"), ("identity.revoked",)),
+        Case(lambda w: service_identities.revoke(w.work, "ci", REFUSED_ASKING, reason="leaked"), ("identity.refused",), Denied),
+        Case(lambda w: service_identities.revoke(w.work, "nothing", ASKING, reason="leaked"), ()),
+    ],
+    "service_identities.issue_token": [
+        Case(lambda w: service_identities.issue_token(w.work, SERVICE, SECRET, FRESH, now=NOW), ("token.issued",))
+    ],
+    "service_identities.refuse_identity": [
+        Case(lambda w: service_identities.refuse_identity(w.work, "ci", NO, door="web"), ("identity.refused",))
+    ],
     "platform_life.stop": [Case(lambda w: platform_life.stop(w.work, "demo", actor=ANNE), ("platform.stopped",))],
 }
 
@@ -340,6 +472,12 @@ def world(store: Engine, store_owner: PostgresAddress, tmp_path: Path, make_fede
     platform_life.start(made.work, made.queries, INSTALLED, actor=ANNE)
     pseudonyms.pseudonym_of(made.work, "known", secret=KEY, fresh_key=KEY, actor=ANNE, purpose="a request")
     drift.record_sightings(made.work, made.queries, [SIGHTED])
+    accounts.make_link(made.work, LINK, now=NOW, actor=ANNE)
+    service_identities.create(made.work, SERVICE, service_identities.Fresh(SECRET.hash, SECRET.label), ASKING, DECLARED)
+    with made.work as work:
+        work.open_session(SESSION)
+        work.record(Event(ANNE, "web", "session.opened", "session", SESSION.id))
+        work.commit()
     open_emergency(made)
     made.journal.seal(at_once=True)
     yield made
@@ -405,6 +543,10 @@ def state(world: World) -> dict[str, int]:
         "journal_archive",
         "pseudonym",
         "drift",
+        "session",
+        "local_account",
+        "service_identity",
+        "service_secret",
         "emergency",
     )
     with world.store.begin() as connection:

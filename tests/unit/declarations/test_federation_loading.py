@@ -6,9 +6,11 @@ from datetime import date
 
 import pytest
 
+from polyceph.core.model.access import Role
 from polyceph.core.model.classification import Classification, PersonalData
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Serving
+from polyceph.core.policies.roles import roles_of
 from polyceph.declarations.federation import load_domain, load_federation
 from polyceph.errors import Invalid, NotFound
 from polyceph.testing.small_federation import federation_files, write_federation
@@ -33,6 +35,37 @@ def test_a_valid_federation_becomes_nouns(tmp_path, connectors):
     assert education.sources["register"].options["password_env"] == "EDUCATION_REGISTER_PASSWORD"
     assert federation.warnings == ()
     assert len(federation.digest) == 64
+
+
+def test_roles_are_read_with_what_deserves_attention(tmp_path, connectors):
+    files = federation_files()
+    given = """\
+roles:
+  - {role: auditor, people: [marc.leroy]}
+  - {role: visitor, groups: [all-staff]}
+  - role: analyst
+    domain: data_office
+    people: [anne.dupont, luc.petit]
+"""
+    files["federation.yaml"] += given
+    files["domains/education/domain.yaml"] += "roles:\n  - {role: engineer, people: [eva.simon], groups: [developers]}\n"
+    federation = load_federation(write_federation(tmp_path, files), today=TODAY, connectors=connectors)
+
+    assert dict(roles_of(federation, person="eva.simon", groups=["all-staff"], today=TODAY)) == {
+        "education": {Role.OWNER, Role.ENGINEER},
+        "data_office": {Role.OWNER},
+        "*": {Role.VISITOR},
+    }
+    assert dict(roles_of(federation, person=None, groups=["developers"], today=TODAY)) == {"education": {Role.ENGINEER}}
+    told = [(problem.line, problem.message) for problem in federation.warnings]
+    lines = files["federation.yaml"].splitlines()
+    marc, luc = (
+        next(number for number, line in enumerate(lines, 1) if text in line) for text in ("marc.leroy:", "[anne.dupont, luc.petit]")
+    )
+    assert told == [
+        (marc, "marc.leroy is auditor and steward too: she looks at what she does herself"),
+        (luc, "luc.petit left on 2026-03-31 and holds no role"),
+    ]
 
 
 def test_a_contract_carries_columns_people_and_places(tmp_path, connectors):

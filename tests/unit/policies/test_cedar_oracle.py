@@ -49,16 +49,17 @@ def some(draw: random.Random) -> Iterator[tuple[Principal, Question]]:
             emergencies={domain: moment() for domain in DOMAINS if draw.random() < 0.2},
         )
         action, domain = draw.choice(list(Action)), draw.choice([None, *DOMAINS * 2])
-        dataset, asker = draw.choice([None, "x"]), draw.choice([*[None] * 6, "anne", "marc", "robot"])
-        until = draw.choice([None, moment()])
-        yield who, Question(action, NOW, domain, dataset, draw.choice(LEVELS), asker, draw.random() < 0.3, until)
+        dataset = f"{domain}.gold.x" if domain is not None and draw.random() < 0.7 else None
+        asker, until = draw.choice([*[None] * 6, "anne", "marc", "robot"]), draw.choice([None, moment()])
+        owner, steward = draw.choice([None, None, "anne", "marc"]), draw.choice([None, None, "anne", "marc"])
+        yield who, Question(action, NOW, domain, dataset, draw.choice(LEVELS), asker, draw.random() < 0.3, until, owner, steward)
 
 
 def single_roles() -> Asked:
     """Return every action on every classification, asked with each role at each place."""
     actor = Actor(ActorKind.PERSON, "anne")
     return [
-        (Principal(actor, Standing.ACTIVE, {place: frozenset({role})}), Question(action, NOW, "education", "x", level))
+        (Principal(actor, Standing.ACTIVE, {place: frozenset({role})}), Question(action, NOW, "education", "education.gold.x", level))
         for action, level, role, place in product(Action, LEVELS, Role, ("education", "culture", FEDERATION))
     ]
 

@@ -20,7 +20,9 @@ from polyceph.core.policies.authorisation import decide
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 PAST, LATER = NOW - timedelta(seconds=1), NOW + timedelta(hours=1)
 HOME, ELSEWHERE = "education", "culture"
-STATES = 26
+STATES = 30
+OF_STEWARDS = {Action.DATASET_FIND, Action.DATASET_DESCRIBE, Action.DATASET_READ, Action.PERSONAL_DATA_VIEW}
+OF_OWNERS = OF_STEWARDS | {Action.DATASET_WIPE, Action.DRIFT_DECIDE}
 PLACES = {"own domain": HOME, "other domain": ELSEWHERE, "federation": FEDERATION}
 ANNE, ROBOT = Actor(ActorKind.PERSON, "anne"), Actor(ActorKind.SERVICE, "robot", "anne")
 
@@ -97,7 +99,11 @@ def cases(row: Row, holding: Holding) -> Iterator[tuple[str, Principal, Question
     yield "her robot's request", replace(who, emergencies={HOME: LATER}), replace(asked, requested_by="robot"), base or row.in_emergency
     yield "her request, by her robot", robot, replace(asked, requested_by="anne"), False
     yield "somebody's request", who, replace(asked, requested_by="marc"), base
-    yield "no domain", who, replace(asked, domain=None), base if holding.place == "federation" else _anywhere(row, holding)
+    yield "no domain", who, replace(asked, domain=None, dataset=None), base if holding.place == "federation" else _anywhere(row, holding)
+    yield "its dataset's owner", who, replace(asked, dataset_owner="anne"), base or row.action in OF_OWNERS
+    yield "its dataset's steward", who, replace(asked, dataset_steward="anne"), base or row.action in OF_STEWARDS
+    yield "owner of a dataset elsewhere", who, replace(asked, dataset=f"{ELSEWHERE}.gold.x", dataset_owner="anne", has_grant=True), False
+    yield "robot of its owner", replace(robot, person="anne"), replace(asked, dataset_owner="anne"), base and not row.by_people_alone
     yield "the federation as a domain", who, replace(asked, domain=FEDERATION), False
     yield "a domain without a name", who, replace(asked, domain=""), False
 
@@ -135,7 +141,7 @@ def test_a_refusal_says_what_is_missing_and_what_to_do() -> None:
         for state, who, question, _ in cases(row, holding):
             decision = decide(who, question)
             assert len(decision.reason) >= 15, state
-            assert decision.allowed or decision.hint or "nobody may" in decision.reason or "needs a domain" in decision.reason, decision
+            assert decision.allowed or decision.hint or "nobody may" in decision.reason, decision
 
 
 @pytest.mark.parametrize("role", [Role.PLATFORM_ENGINEER, Role.AUDITOR, Role.DPO])

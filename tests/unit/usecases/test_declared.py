@@ -9,6 +9,7 @@ from typing import Any
 from polyceph.core.model.dataset import Zone
 from polyceph.core.model.domain import Serving
 from polyceph.core.model.federation import Federation
+from polyceph.core.model.sign_in import Provider, SignIn
 from polyceph.core.usecases.declared import content_of
 
 
@@ -49,3 +50,12 @@ def test_a_source_is_known_by_the_digest_of_its_options_whatever_their_order(fed
     assert digest == "81379befeb586377495e111008fa8e678c25d7bc853140625e4f0ee77f128fcb"
     assert digest == source_digest(federation, {"port": 1, "host": "é"})
     assert digest != source_digest(federation, {"host": "é", "port": 2})
+
+
+def test_everything_that_decides_who_comes_in_is_kept_and_no_secret_is(federation: Federation) -> None:
+    sso = Provider("sso", "https://sso.example.org", "polyceph", "SIGN_IN_SECRET", audience="urn:polyceph")
+    kept = content_of(replace(federation, sign_in=SignIn({"sso": sso}, 30, 8)))["sign_in"]
+    assert set(vars(sso)) - kept["providers"]["sso"].keys() == {"name", "title"}
+    assert kept["providers"]["sso"]["client_secret_env"] == "SIGN_IN_SECRET"
+    assert (kept["idle_minutes"], kept["absolute_hours"]) == (30, 8)
+    assert json.loads(json.dumps(kept)) == kept

@@ -82,10 +82,41 @@ def test_what_all_domains_share_changes(content: Content, part: str, value: obje
     assert told(content, ((part,), value)) == [("federation.changed", name, {part: content[part]}, {part: value})]
 
 
+def test_providers_of_sign_in_and_limits_of_sessions_change(content: Content) -> None:
+    declared = content["sign_in"]
+    sso = {"issuer": "https://sso.example.org", "client_id": "polyceph", "client_secret_env": "SIGN_IN_SECRET"}
+    for value in ({**declared, "idle_minutes": 5}, {**declared, "providers": {"sso": sso}}):
+        change = ("sign_in.changed", content["federation"], {"sign_in": declared}, {"sign_in": value})
+        assert told(content, (("sign_in",), value)) == [change]
+    earlier = {name: part for name, part in content.items() if name != "sign_in"}
+    assert list(differences(earlier, content)) == [], "what an earlier release did not keep is no difference"
+
+
 def test_people_come_leave_and_go(content: Content) -> None:
     assert told(content, (("people", "lea"), {"left": None})) == [("person.added", "lea", None, {"left": None})]
     assert told(content, (("people", "anne", "left"), "2027-01-01")) == [("person.changed", "anne", {"left": None}, {"left": "2027-01-01"})]
     assert told(content, (("people", "eva"), ...)) == [("person.removed", "eva", {"left": "2026-03-31"}, None)]
+
+
+def test_roles_are_given_and_withdrawn(content: Content) -> None:
+    of_federation, of_domain = {"role": "dpo", "person": "anne"}, {"role": "analyst", "domain": "education", "group": "pupils"}
+    given = changed(content, (("roles",), [of_federation]), ((*EDUCATION, "roles"), [of_domain]))
+    assert [(one.action, one.subject_kind, one.subject_id, one.domain, one.after) for one in differences(content, given)] == [
+        ("role.given", "federation", "demo", None, {"role": "dpo", "person": "anne"}),
+        ("role.given", "domain", "education", "education", {"role": "analyst", "group": "pupils"}),
+    ]
+    assert [(one.action, one.before, one.after) for one in differences(given, content)] == [
+        ("role.withdrawn", {"role": "dpo", "person": "anne"}, None),
+        ("role.withdrawn", {"role": "analyst", "group": "pupils"}, None),
+    ]
+    assert [one.action for one in differences(given, changed(given, (EDUCATION, ...)))][-1] != "role.given"
+    assert "role.withdrawn" in [one.action for one in differences(given, changed(given, (EDUCATION, ...)))]
+
+
+def test_declarations_of_an_earlier_release_tell_nothing_of_roles(content: Content) -> None:
+    earlier = changed(content, (("roles",), ...), ((*EDUCATION, "roles"), ...), ((*CULTURE, "roles"), ...))
+    given = changed(content, (("roles",), [{"role": "dpo", "person": "anne"}]))
+    assert list(differences(earlier, given)) == []
 
 
 def test_a_new_domain_is_added_with_all_that_is_in_it(content: Content) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,6 +68,28 @@ def test_a_websocket_gets_an_id_too(knock: Callable) -> None:
     assert len(seen[0]) == 32
 
 
+def test_a_websocket_ends_with_the_session_that_opened_it(knock: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyceph.web.principal._LOOKS_S", 0.01)
+    told = iter([ANNE, ANNE, ANNE, replace(ANNE, standing=Standing.EXPIRED)])
+
+    async def for_ever(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await asyncio.Event().wait()
+
+    app = WhoAsks(for_ever, principal_of=lambda cookie, bearer: next(told), cookies=Cookies(is_https=False))
+    sent = knock(app, headers={"authorization": "Bearer x"})
+    assert sent == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": 4401, "reason": "sign in again"}]
+
+
+def test_what_fails_behind_a_websocket_is_raised_as_it_is(knock: Callable) -> None:
+    async def fails(scope: Scope, receive: Receive, send: Send) -> None:
+        raise TooMany(3)
+
+    app = WhoAsks(fails, principal_of=lambda cookie, bearer: ANNE, cookies=Cookies(is_https=False))
+    with pytest.raises(TooMany):
+        knock(app, headers={"authorization": "Bearer x"})
+
+
 def test_the_access_log_says_nothing_of_a_person(inner: ASGIApp, ask: Callable, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "polyceph"):
         ask(RequestLog(inner), "/people/anne.dupont?q=anne", headers={"cookie": "polyceph-session=anne", "user-agent": "Anne's browser"})
@@ -84,6 +107,25 @@ def test_an_address_may_try_to_sign_in_so_often_and_another_still_may(inner: ASG
     assert ask(app, "/oauth2/token", method="POST").status_code == 500
     assert ask(app, "/sign-in").status_code == 200
     assert ask(app, "/datasets").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "address"),
+    [
+        ("10.0.0.1", ["203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", ["198.51.100.9, 203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", ["198.51.100.9, 203.0.113.5, 10.0.0.7"], "203.0.113.5"),
+        ("10.0.0.1", ["198.51.100.9", "203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("192.0.2.7", ["203.0.113.5"], "192.0.2.7"),
+        ("10.0.0.1", ["no address"], "no address"),
+    ],
+)
+def test_behind_our_proxy_the_address_is_that_of_who_came_to_it(client: str, forwarded: list[str], address: str) -> None:
+    headers = [(b"x-forwarded-for", one.encode()) for one in forwarded]
+    rates = Rates(WebSettings(proxies=("10.0.0.0/24",)))
+    assert rates.address({"client": (client, 1), "headers": headers}) == f"address:{address}"
+    assert Rates(WebSettings()).address({"client": (client, 1), "headers": headers}) == f"address:{client}"
 
 
 def test_too_many_says_how_long_to_wait() -> None:

@@ -126,3 +126,6 @@ class Question:
     """Whether a grant lets her read the dataset."""
     grant_until: datetime | None = None
     """First moment at which that grant is in force no more; None when it has no end."""
+    dataset_owner: str | None = None
+    """Who the dataset's contract says answers for it; with its steward below, she may do with it what the domain's may."""
+    dataset_steward: str | None = None

@@ -84,6 +84,7 @@ _ALL = (
     EventKind("session.opened", "session", "Somebody signed in", "provider, number of groups, until when"),
     EventKind("session.refused", "session", "A sign-in, a cookie or a message of a provider was refused", "what is known of it"),
     EventKind("session.ended", "session", "A session ended: signed out, idle, too old, ended by somebody, its person has left"),
+    EventKind("session.forgotten", "session", "Sessions that ended long ago were removed from the store", "how many"),
     EventKind("account.created", "account", "The local account of an embedded platform was made", "the person it acts as"),
     EventKind(
         "account.reset", "account", "The local account got a new one-time link: its password counts no more", "the person it acts as"
@@ -93,7 +94,12 @@ _ALL = (
     EventKind("identity.rotated", "identity", "A service identity got another secret", "until when the former counts, a label"),
     EventKind("identity.revoked", "identity", "A service identity was ended"),
     EventKind("identity.refused", "identity", "What came as a service identity, or asked for one, was refused", "how often"),
-    EventKind("token.issued", "identity", "A service identity got a short access token", "until when, for which secret"),
+    EventKind(
+        "token.issued",
+        "identity",
+        "A service identity got a short access token",
+        "until when, for which secret, how many old ones were removed",
+    ),
     # the platform itself
     EventKind("platform.started", "platform", "The platform started", "release, revision of the store, commit, how the last stop was"),
     EventKind("platform.stopped", "platform", "The platform was stopped"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from polyceph.core.model.access import FEDERATION, Action, Principal, Question, Role, Standing
@@ -11,7 +11,7 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import ActorKind
 from polyceph.core.policies.nearest import did_you_mean
 from polyceph.core.policies.refusing import missing_role
-from polyceph.core.policies.rights import ACTIONS, BY_GRANT, BY_PEOPLE_ALONE, DATASET_RIGHTS, IN_EMERGENCY, Right, right_of
+from polyceph.core.policies.rights import ACTIONS, BY_GRANT, BY_PEOPLE_ALONE, DATASET_RIGHTS, IN_EMERGENCY, OF_A_DATASET, Right, right_of
 
 Decide = Callable[[Principal, Question], Decision]
 """What every door is given to ask."""
@@ -29,7 +29,7 @@ def decide(who: Principal, question: Question) -> Decision:
         return refused
     action = question.action
     right = right_of(action, question.classification)
-    role = _held(who, question.domain, right)
+    role = _held(who, question.domain, right) or _answers(who, question, right)
     if role is not None:
         return Decision(True, "role", f"{role} may do {action}")
     if action in BY_GRANT and grant_is_in_force(question):
@@ -37,42 +37,7 @@ def decide(who: Principal, question: Question) -> Decision:
     until = who.emergencies.get(question.domain) if question.domain is not None and action in IN_EMERGENCY else None
     if until is not None and question.now < until and who.actor.kind is ActorKind.PERSON:
         return Decision(True, "emergency", f"emergency access to {question.domain} until {until:%Y-%m-%d %H:%M} UTC allows {action}")
-    return missing_role(who, question, _told(who, question, right))
-
-
-def restricted(policies: Mapping[str, Decide]) -> Decide:
-    """Return `decide` with further policies by name, which can only refuse: each is asked about what the table allows.
-
-    The first that refuses is named in the decision. One that breaks, or says neither yes nor no, refuses.
-    """
-    if not policies:
-        return decide
-    known = tuple(policies.items())
-
-    def decide_restricted(who: Principal, question: Question) -> Decision:
-        decision = decide(who, question)
-        if not decision.allowed:
-            return decision
-        for name, policy in known:
-            refused = _refusal_of(name, policy, who=who, question=question)
-            if refused is not None:
-                return refused
-        return decision
-
-    return decide_restricted
-
-
-def _refusal_of(name: str, policy: Decide, *, who: Principal, question: Question) -> Decision | None:
-    try:
-        verdict = policy(who, question)
-    except Exception as error:  # noqa: BLE001  (code of others: whatever it raises, nothing may be allowed by it)
-        verdict, broke = None, type(error).__name__
-    else:
-        broke = f"it returned {type(verdict).__name__}"
-    if not isinstance(verdict, Decision):
-        hint = f"tell whoever keeps the policy {name}; until it is mended, {question.action} stays refused"
-        return Decision(False, name, f"the policy {name} cannot decide about {question.action} ({broke})", hint=hint)
-    return None if verdict.allowed is True else replace(verdict, allowed=False, policy=name)
+    return missing_role(who, *_told(who, question, right))
 
 
 def grant_is_in_force(question: Question) -> bool:
@@ -103,6 +68,9 @@ def _sense(question: Question) -> Decision | None:
         return Decision(False, "action", f"action {str(question.action)!r} is unknown, and what is unknown is refused", hint=hint)
     if question.domain in ("", FEDERATION):
         return Decision(False, "domain", f"{question.domain!r} is no domain", hint="name one domain, or none for the federation as a whole")
+    if question.dataset is not None and question.dataset.partition(".")[0] != question.domain:
+        where = f"domain {question.domain}" if question.domain else "the federation as a whole"
+        return Decision(False, "domain", f"a dataset of another domain is asked about in {where}", hint="ask in the dataset's own domain")
     return None
 
 
@@ -143,9 +111,20 @@ def _first(roles: Iterable[Role]) -> str:
     return min(role.value for role in roles)
 
 
-def _told(who: Principal, question: Question, right: Right) -> Right:
-    """Return the right that a refusal may speak of: of a dataset that she may not find, always the same one."""
+def _answers(who: Principal, question: Question, right: Right) -> str | None:
+    """Return, in words, what she is to this one dataset when that has the right: its contract's own owner or steward."""
+    if question.dataset is None or who.person is None or who.actor.kind is not ActorKind.PERSON or question.action not in OF_A_DATASET:
+        return None
+    for person, role in ((question.dataset_owner, Role.OWNER), (question.dataset_steward, Role.STEWARD)):
+        if person == who.person and role in right.own:
+            return f"{role} of {question.dataset}"
+    return None
+
+
+def _told(who: Principal, question: Question, right: Right) -> tuple[Question, Right]:
+    """Return the question and the right that a refusal may speak of: about a dataset that she may not find, always the same."""
     by_class = DATASET_RIGHTS.get(question.action)
-    if by_class is None or _held(who, question.domain, right_of(Action.DATASET_FIND, question.classification)) is not None:
-        return right
-    return right_of(question.action, Classification.SECRET)
+    finds = right_of(Action.DATASET_FIND, question.classification)
+    if by_class is None or _held(who, question.domain, finds) is not None or _answers(who, question, finds) is not None:
+        return question, right
+    return replace(question, dataset_owner=None, dataset_steward=None), by_class[Classification.SECRET]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from polyceph.core.model.access import FEDERATION, ROLES_OF_A_DOMAIN, Action, Principal, Question, Role
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import ActorKind
-from polyceph.core.policies.rights import IN_EMERGENCY, Right
+from polyceph.core.policies.rights import IN_EMERGENCY, OF_A_DATASET, Right
 
 _NOBODY_MAY = "nobody may do it: runs are evidence and stay"
 
@@ -16,7 +16,9 @@ def missing_role(who: Principal, question: Question, right: Right) -> Decision:
     good = tuple(sorted({role.value for role in wanted | right.federation}))
     where = f" in {question.domain}" if question.domain is not None else ""
     if not good:
-        return Decision(False, "role", f"{question.action}{where} is refused: {_NOBODY_MAY if _is_nobodys(right) else 'it needs a domain'}")
+        if _is_nobodys(right):
+            return Decision(False, "role", f"{question.action}{where} is refused: {_NOBODY_MAY}")
+        return Decision(False, "role", f"{question.action} is refused: it is done in one domain", hint="name the domain")
     reason = f"{question.action}{where} needs the role {_either(good)}, and {who.actor.id} {_holds(who, question.domain)}"
     ended = _ended(who, question)
     return Decision(False, "role", f"{reason}{ended}", good, _how_to_ask(who, question, right))
@@ -56,6 +58,8 @@ def _how_to_ask(who: Principal, question: Question, right: Right) -> str:
         steps.append(f"ask the data owner of {domain} to do it: owner or interim_owner in domains/{domain}/domain.yaml")
     else:
         steps.append("ask a platform engineer for it: roles in federation.yaml")
+    if question.dataset_owner is not None and Role.OWNER in right.own and question.action in OF_A_DATASET:
+        steps = [f"ask {question.dataset_owner}, who answers for it"]
     if question.action is Action.DATASET_READ:
         steps.append("or for a grant to read this dataset")
     if domain is not None and question.action in IN_EMERGENCY and Role.PLATFORM_ENGINEER in who.roles.get(FEDERATION, frozenset()):

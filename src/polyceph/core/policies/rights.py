@@ -129,6 +129,18 @@ IN_EMERGENCY = frozenset(
 )
 """What break-glass access to a domain allows besides: to look, to run, to stop. It decides nothing and destroys nothing."""
 
+OF_A_DATASET = frozenset(
+    {
+        Action.DATASET_FIND,
+        Action.DATASET_DESCRIBE,
+        Action.DATASET_READ,
+        Action.DATASET_WIPE,
+        Action.PERSONAL_DATA_VIEW,
+        Action.DRIFT_DECIDE,
+    }
+)
+"""What the owner and the steward that a contract names may do with this one dataset, as if they were the domain's."""
+
 BY_GRANT = frozenset({Action.DATASET_FIND, Action.DATASET_DESCRIBE, Action.DATASET_READ, Action.RUN_LOGS})
 """What a grant to read a dataset allows besides, on that dataset and the runs that make it."""
 

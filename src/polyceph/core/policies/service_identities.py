@@ -11,6 +11,7 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.person import Person
 from polyceph.core.model.service_identity import ServiceIdentity, ServiceSecret
 from polyceph.core.policies.nearest import did_you_mean
+from polyceph.core.policies.rights import BY_PEOPLE_ALONE
 
 LONGEST = timedelta(days=366)
 _POLICY = "service identity"
@@ -19,10 +20,7 @@ _LONGEST_NAME = 63
 _OF_PEOPLE = frozenset({Role.OWNER, Role.PLATFORM_ENGINEER, Role.DPO})
 """Roles that decide about others: a program cannot answer for that."""
 GOOD_ROLES = tuple(role.value for role in Role if role not in _OF_PEOPLE)
-_OF_PEOPLE_ACTIONS = frozenset(
-    {Action.IDENTITY_CREATE, Action.IDENTITY_REVOKE, Action.SESSION_END, Action.EMERGENCY_OPEN, Action.DRIFT_DECIDE}
-)
-GOOD_SCOPES = tuple(action.value for action in Action if action not in _OF_PEOPLE_ACTIONS)
+GOOD_SCOPES = tuple(action.value for action in Action if action not in BY_PEOPLE_ALONE)
 
 
 def identity_is_sound(identity: ServiceIdentity, people: Mapping[str, Person], domains: Collection[str], now: datetime) -> Decision:
@@ -51,7 +49,7 @@ def _grants_are_sound(identity: ServiceIdentity, now: datetime) -> Decision:
         )
     if not identity.scopes:
         return Decision(False, _POLICY, f"{identity.name} has no scope", GOOD_SCOPES, "name each action that it needs")
-    if wrong_scopes := sorted(identity.scopes & _OF_PEOPLE_ACTIONS):
+    if wrong_scopes := sorted(identity.scopes & BY_PEOPLE_ALONE):
         return Decision(False, _POLICY, f"a service identity cannot do {wrong_scopes[0]}", GOOD_SCOPES)
     if not now < identity.expires_at <= now + LONGEST:
         return Decision(False, _POLICY, f"{identity.name} must end within {LONGEST.days} days", hint="rotate its secret when it is due")

@@ -62,7 +62,7 @@ def safe_target(text: str | None) -> str:
     if not text or len(text) > _LONGEST_TARGET:
         return "/"
     path = text.partition("?")[0]
-    for form in (text, unquote(path), unquote(unquote(path))):
+    for form in (text, *(one.replace(" ", "_") for one in (unquote(path), unquote(unquote(path))))):
         if not _PLAIN_PATH.fullmatch(form):
             return "/"
     return "/" if unquote(path).startswith(("/sign-in", "/sign-out")) else text

@@ -15,6 +15,8 @@ from polyceph.core.ports import UnitOfWork
 from polyceph.errors import Conflict, Denied, Invalid
 
 ACCESS_LASTS = timedelta(minutes=10)
+TOKENS_KEPT = timedelta(days=1)
+"""How long an expired access token is known still, so that one who brings it is told that it has expired."""
 LONGEST_OVERLAP = timedelta(days=30)
 
 
@@ -106,8 +108,9 @@ def issue_token(uow: UnitOfWork, identity: ServiceIdentity, secret: ServiceSecre
     made = ServiceSecret(fresh.hash, identity.name, SecretKind.ACCESS, fresh.label, now, ends)
     with uow:
         uow.add_secret(made)
-        actor = Actor(ActorKind.SERVICE, identity.name, identity.owner)
-        uow.record(Event(actor, "web", "token.issued", "identity", identity.name, after={"until": ends.isoformat(), "for": secret.label}))
+        removed = uow.forget_tokens(now - TOKENS_KEPT)
+        after = {"until": ends.isoformat(), "for": secret.label, **({"removed": removed} if removed else {})}
+        uow.record(Event(Actor(ActorKind.SERVICE, identity.name), "web", "token.issued", "identity", identity.name, after=after))
         uow.commit()
     return made
 

@@ -13,7 +13,7 @@ from polyceph.bootstrap.site import Site
 from polyceph.core.model.access import FEDERATION, Action, Principal
 from polyceph.core.model.sign_in import Session
 from polyceph.core.usecases import sessions as usecases
-from polyceph.errors import NotFound
+from polyceph.errors import Denied, NotFound
 from polyceph.web.pages import Open, form_of, page
 from polyceph.web.render import render
 from polyceph.web.scope import principal_of, site_of
@@ -86,10 +86,13 @@ def end_session(request: Request) -> Response:
     """End a session: one's own, or another's for who may; a refusal is recorded."""
     site, who = site_of(request), principal_of(request)
     found = site.identity.queries.session_named(request.path_params["session"])
-    verdict = site.may(who, Action.SESSION_END)
-    if found is None or (found.actor != who.actor.id and not verdict.allowed):
-        raise NotFound("there is no such session of yours", hint="load your account's page again")
-    usecases.end_of_another(site.work(), found, verdict, who=who, now=site.now())
+    missing = NotFound("there is no such session of yours", hint="load your account's page again")
+    if found is None:
+        raise missing
+    try:
+        usecases.end_of_another(site.work(), found, site.may(who, Action.SESSION_END), who=who, now=site.now())
+    except Denied as error:  # recorded; whether somebody else has this session is not hers to know
+        raise missing from error
     site.identity.forget(found)
     return RedirectResponse("/sessions" if form_of(request).get("back") == "all" else "/account", 303)
 

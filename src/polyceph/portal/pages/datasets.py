@@ -58,7 +58,7 @@ def datasets(request: Request) -> Response:
     known = known_datasets(site, principal_of(request))
     words = request.query_params.get("q", "")[:_LONGEST].strip()
     chosen = {name: request.query_params.get(name, "") for name in _FACETS}
-    found = [one for one in search(words, known) if all(not chosen[name] or of(one) == chosen[name] for name, of in _FACETS.items())]
+    found = [one for one in search(site, words, known) if all(not chosen[name] or of(one) == chosen[name] for name, of in _FACETS.items())]
     pages = max(1, -(-len(found) // _PAGE))
     number = min(_number(request.query_params.get("page", "")), pages)
     cards = [card(site, one) for one in found[(number - 1) * _PAGE : number * _PAGE]]

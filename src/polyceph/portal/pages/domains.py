@@ -20,6 +20,7 @@ from polyceph.web.render import render
 from polyceph.web.scope import principal_of, site_of
 
 _RUNS = 8
+_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class DomainPage:
     interim_owner: str
     contact: str
     cards: Sequence[Card]
+    datasets: int
     sources: Sequence[SourceLine] | None
     runs: Sequence[RunLine] | None
     shows_errors: bool
@@ -113,7 +115,8 @@ def _page(site: Site, who: Principal, one: Domain) -> DomainPage:
         steward=person_name(site, one.steward),
         interim_owner=person_name(site, one.interim_owner),
         contact=one.contact,
-        cards=[card(site, each) for each in known],
+        cards=[card(site, each) for each in known[:_SHOWN]],
+        datasets=len(known),
         sources=sources if shows_runs else None,
         runs=run_lines(site.overview().runs(one.name, most=_RUNS)) if shows_runs else None,
         shows_errors=may(Action.RUN_LOGS),

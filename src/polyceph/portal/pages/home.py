@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from polyceph.bootstrap.site import Site
 from polyceph.core.model.access import FEDERATION, Action, Principal
 from polyceph.core.model.drift import State
+from polyceph.core.ports import RunRecord
 from polyceph.portal.knowledge import Card, Known, card, dataset_path, known_datasets
 from polyceph.web.pages import Open, page
 from polyceph.web.render import render
@@ -63,7 +65,8 @@ def home(request: Request) -> Response:
     mine = [one for one in known if one.id.domain in who.roles]
     cards = sorted((one for one in (card(site, each) for each in mine) if one.changed_at), key=lambda one: str(one.changed_at))
     roles = sorted(role.value for role in who.roles.get(FEDERATION, ()))
-    domains = [_domain(site, who, name, sum(one.id.domain == name for one in mine)) for name in _mine(site, who)]
+    last, counts = site.overview().last_runs(), Counter(one.id.domain for one in mine)
+    domains = [_domain(site, who, name, (counts[name], last.get(name))) for name in _mine(site, who)]
     return render(request, "portal/home.html", HomePage(who.name, domains, roles, _tasks(site, who, known), cards[:_STALE], len(known)))
 
 
@@ -71,8 +74,10 @@ def _mine(site: Site, who: Principal) -> list[str]:
     return sorted(name for name in who.roles if name in site.federation.domains)
 
 
-def _domain(site: Site, who: Principal, name: str, datasets: int) -> MyDomain:
-    record = site.overview().last_runs().get(name) if site.may(who, Action.RUN_VIEW, domain=name).allowed else None
+def _domain(site: Site, who: Principal, name: str, facts: tuple[int, RunRecord | None]) -> MyDomain:
+    datasets, record = facts
+    if not site.may(who, Action.RUN_VIEW, domain=name).allowed:
+        record = None
     status = None if record is None else record.outcome.status if record.outcome else "REQUESTED"
     roles = sorted(role.value for role in who.roles[name])
     return MyDomain(name, site.federation.domains[name].title, roles, datasets, status)

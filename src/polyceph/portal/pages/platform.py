@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from polyceph.bootstrap.site import Site
 from polyceph.core.model.access import Action, Principal
+from polyceph.core.model.emergency import EmergencyState
 from polyceph.store.overview import LastHead
 from polyceph.web.pages import page
 from polyceph.web.render import render
@@ -45,6 +46,16 @@ class DomainState:
 
 
 @dataclass(frozen=True)
+class EmergencyLine:
+    """Emergency access that lasts; `reason` is empty for whoever may not see who holds which role in the domain."""
+
+    title: Mapping[str, str]
+    who: str
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
 class PlatformPage:
     """What the page shows; processes are None for whoever does not look after the platform."""
 
@@ -54,6 +65,7 @@ class PlatformPage:
     commit: str
     heads: Sequence[LastHead]
     domains: Sequence[DomainState]
+    emergencies: Sequence[EmergencyLine]
     processes: Sequence[ProcessLine] | None
 
 
@@ -70,6 +82,7 @@ def platform(request: Request) -> Response:
         commit=applied.commit[:12] if applied and administers else "",
         heads=site.overview().heads(),
         domains=_domains(site, who),
+        emergencies=_emergencies(site, who),
         processes=_processes(site) if administers else None,
     )
     return render(request, "portal/platform.html", context)
@@ -92,6 +105,19 @@ def _domains(site: Site, who: Principal) -> list[DomainState]:
         status = None if record is None else record.outcome.status if record.outcome else "REQUESTED"
         title = domain.title if domain else {"en": name}
         found.append(DomainState(name, title, status, record.requested_at if record else None, left_out.get(name)))
+    return found
+
+
+def _emergencies(site: Site, who: Principal) -> list[EmergencyLine]:
+    """Return the emergency access that lasts: it is loud, so everybody who may see the platform sees it."""
+    now, found = site.now(), []
+    for one in site.queries().emergencies(is_open=True):
+        if one.state(now) is not EmergencyState.OPEN:
+            continue
+        domain, person = site.federation.domains.get(one.domain), site.federation.people.get(one.person)
+        is_near = site.may(who, Action.DOMAIN_PEOPLE, domain=one.domain).allowed
+        title = domain.title if domain else {"en": one.domain}
+        found.append(EmergencyLine(title, person.name if person else one.person, one.until, one.reason if is_near else ""))
     return found
 
 

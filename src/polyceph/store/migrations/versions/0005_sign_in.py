@@ -1,7 +1,8 @@
 """Sign-in: sessions, sign-ins under way, the local account, service identities and their secrets.
 
 Of a cookie, a link, a token and a state only the hash is kept: who reads the store can act as nobody. When a session or a secret was used
-last is no change that an event must explain; that it began, and that it ended, is.
+last is no change that an event must explain; that it began, and that it ended, is. Sessions that are over, and short tokens, may be removed
+later with an event that says so (GDPR art. 5(1)(e)): the journal keeps that they were.
 """
 
 from __future__ import annotations
@@ -99,10 +100,33 @@ _EXPLAINED = """
 CREATE CONSTRAINT TRIGGER {table}_needs_event AFTER INSERT OR UPDATE OF {columns} OR DELETE ON polyceph.{table}
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION polyceph.require_event();
 ALTER TABLE polyceph.{table} ENABLE ALWAYS TRIGGER {table}_needs_event;
-CREATE TRIGGER {table}_is_kept BEFORE DELETE OR TRUNCATE ON polyceph.{table}
+CREATE TRIGGER {table}_is_kept BEFORE {kept} ON polyceph.{table}
     FOR EACH STATEMENT EXECUTE FUNCTION polyceph.keep_for_ever();
 ALTER TABLE polyceph.{table} ENABLE ALWAYS TRIGGER {table}_is_kept;
 """
+_FORGOTTEN = """
+CREATE FUNCTION polyceph.keep_open_session() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    IF OLD.ended_at IS NULL THEN
+        RAISE EXCEPTION 'session % is open: DELETE is refused', OLD.id USING ERRCODE = 'PC002';
+    END IF;
+    RETURN OLD;
+END $$;
+CREATE FUNCTION polyceph.keep_lasting_secret() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    IF OLD.kind <> 'access' OR OLD.expires_at > clock_timestamp() THEN
+        RAISE EXCEPTION 'a secret of % is kept: DELETE is refused', OLD.identity USING ERRCODE = 'PC002';
+    END IF;
+    RETURN OLD;
+END $$;
+CREATE TRIGGER session_is_over_first BEFORE DELETE ON polyceph.session
+    FOR EACH ROW EXECUTE FUNCTION polyceph.keep_open_session();
+ALTER TABLE polyceph.session ENABLE ALWAYS TRIGGER session_is_over_first;
+CREATE TRIGGER service_secret_is_over_first BEFORE DELETE ON polyceph.service_secret
+    FOR EACH ROW EXECUTE FUNCTION polyceph.keep_lasting_secret();
+ALTER TABLE polyceph.service_secret ENABLE ALWAYS TRIGGER service_secret_is_over_first;
+"""
+_MAY_BE_FORGOTTEN = ("session", "service_secret")
 _COLUMNS = {
     "session": "key, id, provider, subject, actor, person, groups, opened_at, idle, ends_at, ended_at, end_reason",
     "local_account": "name, password, link, failures, blocked_until, person",
@@ -114,7 +138,7 @@ _RIGHTS = """
 GRANT SELECT, INSERT ON polyceph.session, polyceph.pending_sign_in, polyceph.seen_token, polyceph.local_account, polyceph.service_identity,
     polyceph.service_secret TO polyceph_app;
 GRANT UPDATE (touched_at, ended_at, end_reason, id_token) ON polyceph.session TO polyceph_app;
-GRANT DELETE ON polyceph.pending_sign_in, polyceph.seen_token TO polyceph_app;
+GRANT DELETE ON polyceph.pending_sign_in, polyceph.seen_token, polyceph.session, polyceph.service_secret TO polyceph_app;
 GRANT UPDATE (password, link, link_expires_at, failures, blocked_until, person) ON polyceph.local_account TO polyceph_app;
 GRANT UPDATE (ended_at, end_reason, last_used_at) ON polyceph.service_identity TO polyceph_app;
 GRANT UPDATE (expires_at, ended_at, last_used_at) ON polyceph.service_secret TO polyceph_app;
@@ -125,5 +149,7 @@ def upgrade() -> None:
     """Make the tables, their triggers and the application's rights."""
     op.execute(_TABLES)
     for table, columns in _COLUMNS.items():
-        op.execute(_EXPLAINED.format(table=table, columns=columns))
+        kept = "TRUNCATE" if table in _MAY_BE_FORGOTTEN else "DELETE OR TRUNCATE"
+        op.execute(_EXPLAINED.format(table=table, columns=columns, kept=kept))
+    op.execute(_FORGOTTEN)
     op.execute(_RIGHTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import httpx
 import yaml
 from dagster import DagsterInstance
 from dagster._grpc.client import DagsterGrpcClient
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from polyceph.core.model.access import FEDERATION, Principal, Role, Standing
 from polyceph.core.model.event import Actor, ActorKind, Event
@@ -28,13 +31,15 @@ from polyceph.gateway.sight import Doors
 OWN, OTHER, SHARED = "alpha", "beta", "shared"
 DOMAINS = (OWN, OTHER, SHARED)
 CANARY = "xcanaryx"
+HIDDEN_NAME = "xhiddenx"
 CODE = '''
 """Definitions of one domain: planted words tell where they come from."""
 import dagster as dg
 
 DOMAIN = "{domain}"
 WORD = "{word}"
-PARTS = dg.DynamicPartitionsDefinition(name=DOMAIN + WORD + "_parts")
+NAME = "{name}"
+PARTS = dg.DynamicPartitionsDefinition(name=DOMAIN + NAME + "_parts")
 
 
 class Settings(dg.Config):
@@ -63,7 +68,7 @@ def parted(context: dg.AssetExecutionContext):
     return None
 
 
-@dg.asset_check(asset=first, name=WORD + "_check")
+@dg.asset_check(asset=first, name=NAME + "_check")
 def checked():
     return dg.AssetCheckResult(passed=True, metadata={{"planted": WORD}})
 
@@ -71,9 +76,10 @@ def checked():
 @dg.op(description=WORD)
 def step(context):
     context.log.info(WORD)
+    yield dg.Output(None)
 
 
-@dg.job(name="job_" + WORD, description=WORD, tags={{"planted": WORD}})
+@dg.job(name="job_" + NAME, description=WORD, tags={{"planted": WORD}})
 def job():
     step()
 
@@ -81,17 +87,17 @@ def job():
 static = dg.StaticPartitionsDefinition(["a", "b"])
 
 
-@dg.job(name="parts_" + WORD, partitions_def=static, config=dg.static_partitioned_config(["a", "b"])(lambda key: {{}}))
+@dg.job(name="parts_" + NAME, partitions_def=static, config=dg.static_partitioned_config(["a", "b"])(lambda key: {{}}))
 def parts_job():
     step()
 
 
-@dg.schedule(job=job, cron_schedule="0 0 1 1 *", name="schedule_" + WORD, description=WORD)
+@dg.schedule(job=job, cron_schedule="0 0 1 1 *", name="schedule_" + NAME, description=WORD)
 def schedule(context):
     return dg.SkipReason(WORD)
 
 
-@dg.sensor(job=job, name="sensor_" + WORD, description=WORD)
+@dg.sensor(job=job, name="sensor_" + NAME, description=WORD)
 def sensor(context):
     return dg.SkipReason(WORD)
 
@@ -102,7 +108,7 @@ class Place(dg.ConfigurableResource):
 
 defs = dg.Definitions(
     assets=[first, second, broken, parted], asset_checks=[checked], jobs=[job, parts_job], schedules=[schedule], sensors=[sensor],
-    resources={{"place_" + WORD: Place()}},
+    resources={{"place_" + NAME: Place()}}, executor=dg.in_process_executor,
 )
 '''
 
@@ -130,6 +136,7 @@ class Stand:
     workspace: Path
     runs: dict[str, dict[str, str]] = field(default_factory=dict)
     """By domain, by name of what ran: ids of runs and backfills that are there already."""
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def ask(self, who: Principal, method: str, path: str, **asked: Any) -> httpx.Response:
         return anyio.run(self.asked, who, method, path, asked)
@@ -149,10 +156,61 @@ class Stand:
         body: dict[str, Any] = answer.json()
         return {**body, "status": answer.status_code}
 
+    def repository_id(self, domain: str) -> str:
+        """Return the id that Dagster gives the repository of a domain."""
+        entry = self.app.context.get_current_workspace().code_location_entries[domain]
+        assert entry.code_location
+        return str(entry.code_location.get_repository("__repository__").get_compound_id().to_string())
+
+    def log_path(self, domain: str) -> str:
+        """Return the path under `/logs` of what a step of a domain's run wrote."""
+        run = self.runs[domain]["made"]
+        events = self.instance.all_logs(run)
+        keys = [one.dagster_event.logs_captured_data.file_key for one in events
+                if one.dagster_event and one.dagster_event.event_type_value == "LOGS_CAPTURED"]  # fmt: skip
+        return f"{run}/compute_logs/{keys[0]}/out"
+
+    def subscribed(self, who: Principal, request: Mapping[str, Any], seconds: float = 10.0) -> dict[str, Any]:
+        """Return the first message that answers a request over the websocket, or how the door closed."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await self.app({**scope, "polyceph.principal": who, "polyceph.request": "r-1"}, receive, send)
+
+        client = TestClient(app)
+        try:
+            with client.websocket_connect("/dagster/graphql", subprotocols=["graphql-ws"]) as socket:
+                socket.send_json({"type": "connection_init"})
+                assert socket.receive_json()["type"] == "connection_ack"
+                socket.send_json({"id": "1", "type": "start", "payload": dict(request)})
+                if "locationStateChangeEvents" in str(request.get("query")):
+                    socket.send_json({"id": "2", "type": "start", "payload": {"query": "subscription{nothing}"}})
+                return dict(socket.receive_json())
+        except WebSocketDisconnect as ended:
+            return {"type": "closed", "code": ended.code}
+
+    def said(self, who: Principal, message: str) -> str:
+        """Return what comes back for any text over the websocket: an error, the end, or silence that the next request breaks."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await self.app({**scope, "polyceph.principal": who, "polyceph.request": "r-1"}, receive, send)
+
+        try:
+            with TestClient(app).websocket_connect("/dagster/graphql", subprotocols=["graphql-ws"]) as socket:
+                socket.send_text(message)
+                socket.send_json({"type": "connection_init"})
+                return {"connection_ack": "silence"}.get(kind := str(socket.receive_json()["type"]), kind)
+        except WebSocketDisconnect:
+            return "close"
+
 
 def word_of(domain: str) -> str:
     """Return the word that is planted in everything of a domain."""
     return CANARY if domain == OTHER else f"word{domain}"
+
+
+def name_of(domain: str) -> str:
+    """Return the word in the names of jobs, schedules and such of a domain: who asks for them by name hears the name again."""
+    return HIDDEN_NAME if domain == OTHER else f"name{domain}"
 
 
 def person(name: str, roles: Mapping[str, Role | None], standing: Standing = Standing.ACTIVE) -> Principal:
@@ -196,9 +254,26 @@ def standing(folder: Path) -> Iterator[Stand]:
         yield Stand(app, instance, journal, workspace)
 
 
+@contextmanager
+def standing_at(folder: Path) -> Iterator[Stand]:
+    """Open another gateway over a stand that stands already in a folder: for looking at it by hand."""
+    with DagsterInstance.from_config(str(folder / "home")) as instance:
+        journal = Journal()
+        app = dagster_app(Doors(decide, lambda: datetime.now(UTC), journal.record), folder / "workspace.yaml", instance=instance)
+        assert isinstance(app, Gateway)
+        try:
+            yield Stand(app, instance, journal, folder / "workspace.yaml", json.loads((folder / "runs.json").read_text()))
+        finally:
+            app.close()
+
+
 def _stop(server: subprocess.Popen[bytes]) -> None:
     server.terminate()
-    server.wait(30)
+    try:
+        server.wait(5)
+    except subprocess.TimeoutExpired:  # it waits for a run that it started
+        server.kill()
+        server.wait(30)
 
 
 def _socket(folder: Path, domain: str) -> Path:
@@ -208,7 +283,7 @@ def _socket(folder: Path, domain: str) -> Path:
 def _start(folder: Path, domain: str, home: Path) -> subprocess.Popen[bytes]:
     code = folder / f"{domain}.py"
     upstream = f', dg.AssetKey(["{OTHER}", "gold", "{CANARY}"])' if domain == OWN else ""
-    code.write_text(CODE.format(domain=domain, word=word_of(domain), upstream=upstream))
+    code.write_text(CODE.format(domain=domain, word=word_of(domain), name=name_of(domain), upstream=upstream))
     command = [sys.executable, "-m", "dagster", "api", "grpc", "--socket", str(_socket(folder, domain)), "--python-file", str(code),
                "--location-name", domain, "--log-level", "warning"]  # fmt: skip
     return subprocess.Popen(command, env={**os.environ, "DAGSTER_HOME": str(home)}, cwd=folder)
