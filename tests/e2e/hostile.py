@@ -129,7 +129,7 @@ def _attempts() -> dict[str, str]:
         "trace": _attempt(lambda: _trace(victim)),
         "ping": _attempt(lambda: _ask_code_server("ping", [])),
         "ping with its own key": _attempt(lambda: _ask_code_server("ping", own_key)),
-        "list repositories": _attempt(lambda: _ask_code_server("list_repositories", own_key)),
+        "repositories": _attempt(lambda: _ask_code_server("list_repositories", own_key)),
         "shut down": _attempt(lambda: _ask_code_server("shutdown_server", own_key)),
         "health": _attempt(_health),
         "platform": _attempt(lambda: _ask_platform("")),
