@@ -149,7 +149,7 @@ def _named(field: GraphQLField, given: Mapping[str, Any]) -> Arguments:
 
 
 def _facts(context: PersonalContext) -> Facts:
-    return Facts(context.whole, context.real_instance, context.instigators)
+    return Facts(context.whole, context.real_instance, context.instigators, context.stored_run)
 
 
 def _awaited(result: Any, then: Callable[[Any], Any]) -> Any:

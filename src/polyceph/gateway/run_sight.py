@@ -52,7 +52,7 @@ class RunSight:
         self._sight = sight
         self._workspace = workspace
         self._all = sight.everywhere(Action.RUN_VIEW)
-        self._seen: dict[str, DagsterRun | None] = {}
+        self._stored: dict[str, DagsterRun | None] = {}
 
     @property
     def supports_bucket_queries(self) -> bool:
@@ -61,10 +61,15 @@ class RunSight:
 
     def visible(self, run_id: str) -> DagsterRun | None:
         """Return the run with this id, None when there is none that may be seen."""
-        if run_id not in self._seen:
+        found = self.stored(run_id)
+        return found if found and self._sees(found) else None
+
+    def stored(self, run_id: str) -> DagsterRun | None:
+        """Return the run with this id, whoever asks: for deciding. It is looked up once in a request."""
+        if run_id not in self._stored:
             found = self._storage.get_runs(RunsFilter(run_ids=[run_id]), limit=1) if run_id else []
-            self._seen[run_id] = found[0] if found and self._sees(found[0]) else None
-        return self._seen[run_id]
+            self._stored[run_id] = found[0] if found else None
+        return self._stored[run_id]
 
     def get_runs(
         self, filters: RunsFilter | None = None, cursor: str | None = None, limit: int | None = None,

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from dagster import AssetKey, DagsterInstance
 from dagster._core.definitions.partitions.snap import DynamicPartitionsSnap, MultiPartitionsSnap
 from dagster._core.remote_representation.external import CompoundID  # type: ignore[attr-defined]
+from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.workspace.workspace import CurrentWorkspace
 
 from polyceph.gateway.run_sight import domains_of_backfill, domains_of_run
@@ -42,6 +43,8 @@ class Facts:
     workspace: CurrentWorkspace
     instance: DagsterInstance
     instigators: Instigators
+    run: Callable[[str], DagsterRun | None] | None = None
+    """Finds a run, from what the request knows already; the instance is asked when None."""
 
 
 Finder: TypeAlias = Callable[[Arguments, Facts], Subject]
@@ -226,7 +229,8 @@ def _sum(found: Iterable[Subject]) -> Subject:
 
 
 def _of_run(name: Any, facts: Facts) -> Subject:
-    found = facts.instance.get_run_by_id(name) if isinstance(name, str) and name else None
+    find = facts.run or facts.instance.get_run_by_id
+    found = find(name) if isinstance(name, str) and name else None
     return Subject(frozenset[str | None](domains_of_run(found) if found else {UNKNOWN}), (str(name),))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dagster import DagsterInstance
 from dagster import __version__ as dagster_version
+from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.permissions import PermissionResult
 from dagster._core.workspace.workspace import CurrentWorkspace
@@ -74,6 +75,11 @@ class PersonalContext(WorkspaceRequestContext):
     def get_reporting_user_tags(self) -> dict[str, str]:
         """Return how reported events say who reported them."""
         return {"dagster/reporting_user": self.principal.actor.id}
+
+    def stored_run(self, run_id: str) -> DagsterRun | None:
+        """Return a run, whoever asks: for deciding about it."""
+        runs = self._instance.run_storage
+        return runs.stored(run_id) if isinstance(runs, RunSight) else self._process.instance.get_run_by_id(run_id)
 
     @property
     def real_instance(self) -> DagsterInstance:

@@ -50,15 +50,20 @@ def test_the_planted_word_is_in_no_answer_to_who_has_no_right(stand: Stand, who:
 def test_the_planted_word_is_there_for_who_may_see_it(stand: Stand) -> None:
     """Without this the test above would pass when nothing was planted."""
     found = heard(stand, EVERYTHING, OTHER, 3, 400)
-    assert {
-        "runsOrError",
-        "logsForRun",
-        "assetNodes",
-        "sensorOrError",
-        "partitionBackfillsOrError",
-        "runTagsOrError",
-        "instance",
-    } <= found.keys()
+    assert {"assetNodes", "sensorOrError", "partitionBackfillsOrError", "runTagsOrError"} <= found.keys()
+
+
+@pytest.mark.parametrize("text", [
+    "query($r:ID!){logsForRun(runId:$r){... on EventConnection{events{... on MessageEvent{message}}}}}",
+    "query($r:ID!){runOrError(runId:$r){... on Run{eventConnection{events{... on ErrorEvent{error{message causes{message}}}}}}}}",
+    "{instance{daemonHealth{allDaemonStatuses{lastHeartbeatErrors{message}}}}}",
+    "{partitionBackfillsOrError{... on PartitionBackfills{results{title tags{value}}}}}",
+])  # fmt: skip
+def test_what_is_planted_in_logs_errors_and_states_is_there_for_who_may_see_it(stand: Stand, text: str) -> None:
+    asked = {"query": text, "variables": {"r": stand.runs[OTHER]["made"]} if "$r" in text else {}}
+    assert CANARY in stand.ask(EVERYTHING, "POST", "/dagster/graphql", json=asked).text
+    for who in WITHOUT_RIGHTS:
+        assert CANARY not in stand.ask(who, "POST", "/dagster/graphql", json=asked).text, who.name
 
 
 def test_the_planted_word_is_at_no_route(stand: Stand) -> None:
