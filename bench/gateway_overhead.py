@@ -26,7 +26,7 @@ from gateway_planted import EVERYTHING, plant
 from gateway_stand import DOMAINS, Stand, standing
 
 ALLOWED_MS = 10.0
-_ROUNDS = 200
+_ROUNDS = 100
 _WARM = 5
 _RUN = (
     "query($r:ID!){runOrError(runId:$r){__typename ... on Run{id status tags{key value} "

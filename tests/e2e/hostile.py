@@ -124,7 +124,7 @@ def _attempts() -> dict[str, str]:
         "duckdb": _attempt(lambda: duckdb.sql(f"SELECT count(*) FROM read_parquet('{told['parquet']}')").fetchone()),
         "environment of the victim": _attempt(lambda: _read(Path(f"/proc/{victim}/environ"))),
         "memory of the victim": _attempt(lambda: _read(Path(f"/proc/{victim}/mem"))),
-        "files of the victim": _attempt(lambda: sorted(Path(f"/proc/{victim}/root/etc").iterdir())),
+        "files of the victim": _attempt(lambda: sorted((Path(f"/proc/{victim}/root") / "root").iterdir())),
         "signal": _attempt(lambda: os.kill(victim, 0)),
         "trace": _attempt(lambda: _trace(victim)),
         "ping": _attempt(lambda: _ask_code_server("ping", [])),

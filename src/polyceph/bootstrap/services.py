@@ -14,7 +14,7 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Actor
 from polyceph.core.model.service_identity import KnownService, SecretKind, ServiceIdentity
 from polyceph.core.usecases import service_identities
-from polyceph.core.usecases.service_identities import Asking, Fresh, Known
+from polyceph.core.usecases.service_identities import Asking, Fresh, Known, Rotation
 from polyceph.errors import Denied, NotFound
 from polyceph.identity.secrets import ACCESS, LASTING, MadeSecret, new_token
 
@@ -89,7 +89,7 @@ class ServiceDesk:
         asking = self._asking(who, typist, Action.IDENTITY_CREATE, known.identity.roles)
         made = new_token(LASTING)
         ends = self.identity.clock.now() + timedelta(days=days)
-        service_identities.rotate(self.identity.work(), known, _fresh(made), asking, overlap=overlap, expires_at=ends)
+        service_identities.rotate(self.identity.work(), known, Rotation(_fresh(made), overlap, ends), asking)
         return made.text
 
     def revoke(self, name: str, *, reason: str, who: Principal | None, typist: Actor | None = None) -> bool:

@@ -234,9 +234,9 @@ class SignInDesk:
     def _open(self, claims: Claims, person: Person | None, target: str, back: Returned, *, has_roles: bool) -> SignedIn:
         made, now, before = new_secret(), self.identity.clock.now(), self.identity.session_of(back.cookie)
         replaced = (before.id,) if before is not None and before.ended_at is None else ()
-        opening = sign_in.Opening(made.hash, new_public_id(), now, self.identity.today(), back.agent, replaced)
+        opening = sign_in.Opening(made.hash, new_public_id(), now, self.identity.today(), back.agent, replaced, has_roles)
         limits = self.identity.federation().sign_in
-        session = sign_in.open_session(self.identity.work(), claims, person, limits, opening, has_roles=has_roles)
+        session = sign_in.open_session(self.identity.work(), claims, person, limits, opening)
         if before is not None:
             self.identity.forget(before)
         self._tidy()

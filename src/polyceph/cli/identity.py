@@ -24,7 +24,7 @@ def create(
     owner: Annotated[str, typer.Option(help="Id of the person who answers for it (federation.yaml, people).")],
     role: Annotated[list[str], typer.Option(help="DOMAIN=ROLE, or ROLE for the federation as a whole; may be repeated.")],
     scope: Annotated[list[str], typer.Option(help="An action that it may do, such as run.launch; may be repeated.")],
-    days: Annotated[int, typer.Option(help="It ends after so many days, 366 at most.")] = 90,
+    days: Annotated[int, typer.Option(min=1, max=366, help="It ends after so many days, 366 at most.")] = 90,
     provider: Annotated[str | None, typer.Option(help="Provider whose access tokens it comes with, instead of a token of ours.")] = None,
     client: Annotated[str | None, typer.Option(help="Its client id at that provider.")] = None,
     json: Json = False,
@@ -61,8 +61,10 @@ def list_(json: Json = False) -> None:
 @app.command()
 def rotate(
     name: Name,
-    overlap: Annotated[int, typer.Option(help="Hours that the former token counts on, so that nothing stops meanwhile.")] = 24,
-    days: Annotated[int, typer.Option(help="The new token ends after so many days, at the latest with its identity.")] = 90,
+    overlap: Annotated[
+        int, typer.Option(min=0, max=720, help="Hours that the former token counts on, so that nothing stops meanwhile.")
+    ] = 24,
+    days: Annotated[int, typer.Option(min=1, max=366, help="The new token ends after so many days, at the latest with its identity.")] = 90,
     json: Json = False,
 ) -> None:
     """Give a service identity another token and print it, once.

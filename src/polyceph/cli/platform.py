@@ -227,8 +227,8 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     domains |= {k: str(v) for k, v in dict(known["left_out"]).items() if k not in domains}  # type: ignore[call-overload]
     lasting = [f"{one.person} in {one.domain} until {one.until:%Y-%m-%d %H:%M} UTC" for one in lasting_emergencies(load_settings())]
     if json:
-        state = {"running": True, "pid": process.pid, "address": address, "confinement": described(settings)}
-        render.as_json({**state, "domains": domains, "emergencies": lasting})
+        running: dict[str, Any] = {"running": True, "pid": process.pid, "address": address, "confinement": described(settings)}
+        render.as_json({**running, "domains": domains, "emergencies": lasting})
         return
     render.line(f"runs at {address} (process {process.pid})")
     render.line(f"domains are kept apart: {described(settings)}")

@@ -12,7 +12,7 @@ import hmac
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from starlette.websockets import WebSocketClose
 from polyceph.bootstrap.identity import check_sign_in
 from polyceph.bootstrap.site import Site, open_site
 from polyceph.core.model.access import FEDERATION, Principal, Role, Standing
+from polyceph.core.model.classification import Classification
 from polyceph.core.model.event import Actor, ActorKind, Event
+from polyceph.core.model.federation import Federation
 from polyceph.errors import PolycephError
 from polyceph.gateway.app import dagster_app
 from polyceph.gateway.routes import PREFIX
@@ -100,13 +102,28 @@ def serve(workspace: Path, socket: Path) -> None:
     site = open_site(load_settings())
     try:
         check_sign_in(site.federation, site.settings, site.address, os.environ)
-        doors = Doors(site.decide, site.now, lambda event: record(site, event))
+        doors = Doors(site.decide, site.now, lambda event: record(site, event), classifications(site))
         dagster = dagster_app(doors, KeyedWorkspace(workspace))
         public = application(site, routes=[*PAGES, token, *ROUTES], mounts={PREFIX: dagster}, links=LINKS)
         socket.unlink(missing_ok=True)
         asyncio.run(_serve(site, public, PrivateDoor(dagster, site, platform_key(socket)), socket))
     finally:
         site.close()
+
+
+def classifications(site: Site) -> Callable[[str], Classification | None]:
+    """Return what says how a dataset of the declarations as they are now is classified, None when it is not declared or nobody did."""
+    held: list[tuple[Federation, Mapping[str, Classification]]] = []
+
+    def classification_of(dataset: str) -> Classification | None:
+        federation = site.federation
+        if not held or held[0][0] is not federation:
+            declared = (one for domain in federation.domains.values() for one in domain.datasets.values())
+            known = {str(one.id): found for one in declared if one.contract and (found := one.contract.classification)}
+            held[:] = [(federation, known)]
+        return held[0][1].get(dataset)
+
+    return classification_of
 
 
 def record(site: Site, event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,6 +29,9 @@ from polyceph.logs import log
 SIGN_IN = "/sign-in"
 _UNAUTHENTICATED = "UNAUTHENTICATED"
 _CLOSED_SOCKET = 4403
+_GOING_AWAY = 1001
+_SOCKET_S = 300.0
+"""How long a websocket lasts. What was decided at its beginning holds until then; Dagster's page opens the next by itself."""
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -68,12 +72,22 @@ class Gateway:
             return
         refusal = await self._refusal(scope)
         if refusal is None:
-            await self._app(scope, receive, send)
+            await self._let_in(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": _CLOSED_SOCKET})
         else:
             await refusal(scope, receive, send)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(_SOCKET_S):
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            await send({"type": "websocket.close", "code": _GOING_AWAY})
 
     def close(self) -> None:
         """Let go of the code servers."""

@@ -9,7 +9,7 @@ from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.runs import RunStorage
 
-from polyceph.core.model.access import Principal
+from polyceph.core.model.access import FEDERATION, Principal, Role
 from polyceph.core.model.event import ActorKind
 
 USER = "dagster/user"
@@ -32,8 +32,12 @@ _LONGEST = 255
 
 
 def is_platform(principal: Principal) -> bool:
-    """Tell whether it is the platform itself that asks, on behalf of somebody whom it has recorded already."""
-    return principal.actor.kind is ActorKind.SERVICE and principal.actor.id == _PLATFORM
+    """Tell whether it is the platform itself that asks, on behalf of somebody whom it has recorded already.
+
+    A name alone does not make it so: no service identity of a domain holds a role for the federation.
+    """
+    is_named_so = principal.actor.kind is ActorKind.SERVICE and principal.actor.id == _PLATFORM
+    return is_named_so and Role.PLATFORM_ENGINEER in principal.roles.get(FEDERATION, ())
 
 
 def purpose_of(arguments: Any) -> str | None:

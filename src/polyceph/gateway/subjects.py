@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,8 @@ from polyceph.gateway.sight import NO_DOMAIN
 
 UNKNOWN = None
 """The domain of what does not exist: it is refused like what is not to be seen, so that nobody learns which of the two it is."""
+_MOST = 1000
+"""How many runs, assets or launches one field may name."""
 Arguments: TypeAlias = Mapping[str, Any]
 
 
@@ -83,7 +85,7 @@ def runs(argument: str) -> Finder:
     """Return the finder of the domains of all runs that an argument names."""
 
     def find(arguments: Arguments, facts: Facts) -> Subject:
-        return _sum(_of_run(one, facts) for one in arguments.get(argument) or ())
+        return _sum(_of_run(one, facts) for one in _few(arguments.get(argument)))
 
     return find
 
@@ -113,14 +115,14 @@ def assets(*path: str) -> Finder:
     """Return the finder of the domains of all assets that an argument names."""
 
     def find(arguments: Arguments, facts: Facts) -> Subject:
-        return _sum(_of_key(one, facts) for one in _at(arguments, path) or ())
+        return _sum(_of_key(one, facts) for one in _few(_at(arguments, path)))
 
     return find
 
 
 def wiped(arguments: Arguments, facts: Facts) -> Subject:
     """Return the domains of the assets whose history is wiped."""
-    return _sum(_of_key(one["assetKey"], facts) for one in arguments["assetPartitionRanges"])
+    return _sum(_of_key(one["assetKey"], facts) for one in _few(arguments["assetPartitionRanges"]))
 
 
 def log_key(arguments: Arguments, facts: Facts) -> Subject:
@@ -165,7 +167,7 @@ def launched(argument: str) -> Finder:
 
 def launched_together(arguments: Arguments, facts: Facts) -> Subject:
     """Return what several launches touch together."""
-    return _sum(_of_launch(one, facts) for one in arguments["executionParamsList"])
+    return _sum(_of_launch(one, facts) for one in _few(arguments["executionParamsList"]))
 
 
 def launched_again(arguments: Arguments, facts: Facts) -> Subject:
@@ -208,6 +210,13 @@ def _at(arguments: Arguments, path: Iterable[str]) -> Any:
     for name in path:
         found = found.get(name) if found else None
     return found
+
+
+def _few(given: Sequence[Any] | None) -> Sequence[Any]:
+    """Return what one request names, when it is no more than can be looked up at once; otherwise nothing of it can be told."""
+    if given is not None and len(given) > _MOST:
+        raise ValueError(len(given))
+    return given or ()
 
 
 def _sum(found: Iterable[Subject]) -> Subject:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import uvicorn
-from gateway_stand import CANARY, ENGINEER, HIDDEN_NAME, OTHER, OWN, Stand, name_of, person
+from gateway_stand import CANARY, ENGINEER, HIDDEN_NAME, OTHER, OWN, Stand, name_of
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from polyceph.core.model.access import Role
+from polyceph.gateway.permissions import permissions_of
+from polyceph.gateway.sight import Sight
 
 _SECONDS = 60_000
-CONSUMER = person("carl", {OWN: Role.ANALYST})
 
 
 def cannot(reason: str) -> None:
@@ -42,7 +42,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def address(stand: Stand) -> Iterator[str]:
     """Serve the gateway over HTTP; a cookie says who asks, as the session does in the platform."""
-    people = {"engineer": ENGINEER, "analyst": CONSUMER}
+    people = {"engineer": ENGINEER}
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         cookies = dict(scope.get("headers") or ()).get(b"cookie", b"").decode()
@@ -65,11 +65,6 @@ def address(stand: Stand) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
     yield from opened(browser, address, "engineer")
-
-
-@pytest.fixture
-def analysts(browser: Browser, address: str) -> Iterator[Page]:
-    yield from opened(browser, address, "analyst")
 
 
 def opened(browser: Browser, address: str, who: str) -> Iterator[Page]:
@@ -135,7 +130,7 @@ def test_the_runs_are_those_of_ones_own_domain_and_their_logs_are_shown(page: Pa
 def test_a_job_of_ones_own_domain_is_launched_from_its_page(page: Page, stand: Stand) -> None:
     before = len(stand.journal.events)
     go(page, f"/locations/{OWN}/jobs/job_{name_of(OWN)}")
-    page.get_by_role("tab", name="Launchpad").click()
+    page.get_by_text("Launchpad", exact=True).first.click()
     page.get_by_role("button", name="Launch run").click()
     until = time.monotonic() + 60
     while len(stand.journal.events) < before + 2 and time.monotonic() < until:
@@ -148,16 +143,17 @@ def test_a_job_of_ones_own_domain_is_launched_from_its_page(page: Page, stand: S
 
 
 @pytest.mark.slow
-def test_who_may_not_launch_sees_a_grey_button_that_says_why(analysts: Page) -> None:
-    go(analysts, f"/locations/{OWN}/jobs/job_{name_of(OWN)}")
-    analysts.get_by_text("Launchpad", exact=True).first.hover()
-    kept(analysts, "grey_tab")
-    button = analysts.get_by_role("button", name="Launch run")
+def test_a_grey_button_says_our_reason(page: Page, stand: Stand) -> None:
+    sight = Sight(stand.app.context.doors, ENGINEER, [OWN, OTHER])
+    reason = permissions_of(sight, None)["reload_workspace"].disabled_reason
+    assert reason
+    go(page, "/deployment/locations")
+    button = page.get_by_role("button", name="Reload all")
     button.wait_for()
     assert button.is_disabled()
     button.hover(force=True)
-    analysts.get_by_text("run.launch").first.wait_for()
-    kept(analysts, "grey")
+    page.get_by_text(reason).first.wait_for()
+    kept(page, "grey")
 
 
 @pytest.mark.slow

@@ -42,13 +42,14 @@ def heard(stand: Stand, who: Principal, domain: str, depth: int, budget: int) ->
 @pytest.mark.parametrize("who", WITHOUT_RIGHTS, ids=lambda one: one.name)
 @pytest.mark.parametrize("domain", [OWN, OTHER])
 def test_the_planted_word_is_in_no_answer_to_who_has_no_right(stand: Stand, who: Principal, domain: str) -> None:
-    is_deep = who.name == "engineer of own" and domain == OWN
-    assert heard(stand, who, domain, *((5, 2500) if is_deep else (3, 600))) == {}
+    # about the other domain nearly every field is refused at its root; who works in her own sees most, so that one is asked deepest
+    depth, budget = (2, 80) if domain == OTHER else (5, 1500) if who.name == "engineer of own" else (3, 150)
+    assert heard(stand, who, domain, depth, budget) == {}
 
 
 def test_the_planted_word_is_there_for_who_may_see_it(stand: Stand) -> None:
     """Without this the test above would pass when nothing was planted."""
-    found = heard(stand, EVERYTHING, OTHER, 4, 1500)
+    found = heard(stand, EVERYTHING, OTHER, 3, 400)
     assert {
         "runsOrError",
         "logsForRun",

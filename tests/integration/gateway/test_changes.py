@@ -8,7 +8,7 @@ import pytest
 from gateway_planted import BACKFILL, LAUNCH, engineer_of, launch_params
 from gateway_stand import ENGINEER, OTHER, OWN, PLATFORM, Stand, name_of, person
 
-from polyceph.core.model.access import NOBODY, Principal, Role, Standing
+from polyceph.core.model.access import FEDERATION, NOBODY, Principal, Role, Standing
 from polyceph.core.model.event import Actor, ActorKind
 
 
@@ -133,11 +133,17 @@ def test_ids_of_two_domains_reach_neither(stand: Stand) -> None:
 
 
 def test_the_platform_keeps_the_tags_of_whom_it_acts_for(stand: Stand) -> None:
-    platform = Principal(Actor(ActorKind.SERVICE, "platform"), Standing.ACTIVE, engineer_of(OWN).roles)
+    service = Actor(ActorKind.SERVICE, "platform")
+    platform = Principal(service, Standing.ACTIVE, {**engineer_of(OWN).roles, FEDERATION: frozenset({Role.PLATFORM_ENGINEER})})
+    named_so = Principal(service, Standing.ACTIVE, engineer_of(OWN).roles)
     tags = {"executionMetadata": {"tags": [{"key": "polyceph/request", "value": "q-1"}, {"key": "user", "value": "carla"}]}}
     run = stand.instance.get_run_by_id(launch(stand, platform, domain=OWN, **tags)["data"]["launchRun"]["run"]["runId"])
     assert run
     assert (run.tags["polyceph/request"], run.tags["user"]) == ("q-1", "carla")
+    other = stand.instance.get_run_by_id(launch(stand, named_so, domain=OWN, **tags)["data"]["launchRun"]["run"]["runId"])
+    assert other
+    assert other.tags["user"] == "platform"
+    assert "polyceph/request" not in other.tags
 
 
 @pytest.mark.parametrize("route", ["report_asset_materialization", "report_asset_check", "report_asset_observation"])
@@ -153,3 +159,9 @@ def test_who_is_not_signed_in_is_sent_to_sign_in_and_programs_are_told(stand: St
     assert (page.status_code, page.headers["location"]) == (303, "/sign-in?next=%2Fdagster%2F")
     assert stand.ask(NOBODY, "POST", "/dagster/graphql", json={"query": "{version}"}).status_code == 401
     assert stand.subscribed(NOBODY, {"query": "subscription{locationStateChangeEvents{__typename}}"})["type"] == "closed"
+
+
+def test_more_runs_than_can_be_looked_up_at_once_are_refused_unread(stand: Stand) -> None:
+    text = "mutation($r:[String!]!){terminateRuns(runIds:$r){__typename}}"
+    answer = stand.graphql(ENGINEER, text, r=[stand.runs[OWN]["again"]] * 1001)
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"

@@ -33,13 +33,17 @@ EC = ECKey.generate_key("P-256")
 
 
 class Clock:
-    """A clock that tests put forward."""
+    """A clock that tests put forward, and stop where a slow machine must not count."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
+        self.stopped: datetime | None = None
+
+    def stop(self) -> None:
+        self.stopped = datetime.now(UTC)
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return (self.stopped or datetime.now(UTC)) + self.ahead
 
 
 @dataclass

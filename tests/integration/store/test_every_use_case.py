@@ -218,8 +218,8 @@ LINK = b"l" * 32
 
 
 def open_session(world: World, person: Person | None, *, replaces: tuple[str, ...] = (), has_roles: bool = False) -> object:
-    opening = sign_in.Opening(b"t" * 32, "t1", NOW, NOW.date(), replaces=replaces)
-    return sign_in.open_session(world.work, CLAIMS, person, SignIn(), opening, has_roles=has_roles)
+    opening = sign_in.Opening(b"t" * 32, "t1", NOW, NOW.date(), "", replaces, has_roles)
+    return sign_in.open_session(world.work, CLAIMS, person, SignIn(), opening)
 
 
 def set_password(world: World, link: bytes, password: str) -> object:
@@ -237,7 +237,8 @@ def create(world: World, name: str = "bi", asking: service_identities.Asking = A
 
 def rotate_secret(world: World, asking: service_identities.Asking = ASKING, **changes: Any) -> object:
     known = replace(KNOWN_SERVICE, identity=replace(SERVICE, **changes))
-    return service_identities.rotate(world.work, known, FRESH, asking, overlap=timedelta(hours=1), expires_at=NOW + timedelta(days=5))
+    change = service_identities.Rotation(FRESH, timedelta(hours=1), NOW + timedelta(days=5))
+    return service_identities.rotate(world.work, known, change, asking)
 
 
 class Launcher:

@@ -29,6 +29,15 @@ class Fresh:
 
 
 @dataclass(frozen=True)
+class Rotation:
+    """Another secret for a service identity: how long the former ones count on, and when the new one ends at the latest."""
+
+    fresh: Fresh
+    overlap: timedelta
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class Asking:
     """Who asks for a change of service identities, through which door, and what the rights say of it."""
 
@@ -66,8 +75,8 @@ def create(uow: UnitOfWork, identity: ServiceIdentity, fresh: Fresh | None, aski
         uow.commit()
 
 
-def rotate(uow: UnitOfWork, known: KnownService, fresh: Fresh, asking: Asking, *, overlap: timedelta, expires_at: datetime) -> None:
-    """Give a service identity another secret; the former ones count for `overlap` longer, so that nothing stops meanwhile.
+def rotate(uow: UnitOfWork, known: KnownService, change: Rotation, asking: Asking) -> None:
+    """Give a service identity another secret; the former ones count for a while longer, so that nothing stops meanwhile.
 
     Raises:
         Denied: who asks may not; recorded.
@@ -80,13 +89,13 @@ def rotate(uow: UnitOfWork, known: KnownService, fresh: Fresh, asking: Asking, *
         raise Conflict(f"{identity.name} has ended", hint="create another identity")
     if identity.provider is not None:
         raise Conflict(f"{identity.name} comes with tokens of {identity.provider}", hint="rotate its secret there")
-    if not timedelta() <= overlap <= LONGEST_OVERLAP:
-        raise Invalid(f"the former secret cannot count for {overlap.days} days more", hint=f"0 to {LONGEST_OVERLAP.days} days")
+    if not timedelta() <= change.overlap <= LONGEST_OVERLAP:
+        raise Invalid(f"the former secret cannot count for {change.overlap.days} days more", hint=f"0 to {LONGEST_OVERLAP.days} days")
     with uow:
-        former = uow.shorten_secrets(identity.name, asking.now + overlap)
-        ends = min(expires_at, identity.expires_at)
-        uow.add_secret(ServiceSecret(fresh.hash, identity.name, SecretKind.LASTING, fresh.label, asking.now, ends))
-        after = {"former": former, "former_until": (asking.now + overlap).isoformat(), "secret": fresh.label}
+        former = uow.shorten_secrets(identity.name, asking.now + change.overlap)
+        ends = min(change.expires_at, identity.expires_at)
+        uow.add_secret(ServiceSecret(change.fresh.hash, identity.name, SecretKind.LASTING, change.fresh.label, asking.now, ends))
+        after = {"former": former, "former_until": (asking.now + change.overlap).isoformat(), "secret": change.fresh.label}
         uow.record(_event("identity.rotated", identity.name, asking, after=after))
         uow.commit()
 

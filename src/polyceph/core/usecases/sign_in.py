@@ -20,7 +20,7 @@ NOBODY = Actor(ActorKind.PERSON, "nobody")
 
 @dataclass(frozen=True)
 class Opening:
-    """A session that is to begin: what chance and the clock give it. `replaces` are sessions this browser had before."""
+    """A session that is to begin: what chance, the clock and the declarations give it. `replaces` are sessions this browser had before."""
 
     key: bytes
     id: str
@@ -28,14 +28,15 @@ class Opening:
     today: date
     agent: str = ""
     replaces: tuple[str, ...] = ()
+    has_roles: bool = False
 
 
-def open_session(uow: UnitOfWork, claims: Claims, person: Person | None, limits: SignIn, opening: Opening, *, has_roles: bool) -> Session:
+def open_session(uow: UnitOfWork, claims: Claims, person: Person | None, limits: SignIn, opening: Opening) -> Session:
     """Begin a session of somebody whose claims were checked, under an id of its own; raise `Denied`, recorded, when she may not.
 
     Whatever session the browser had before ends: an id that somebody planted there is worth nothing (session fixation).
     """
-    verdict = may_sign_in(person, has_roles=has_roles, today=opening.today)
+    verdict = may_sign_in(person, has_roles=opening.has_roles, today=opening.today)
     name = actor_name(claims, person)
     if not verdict.allowed:
         refuse_sign_in(uow, claims.provider, verdict, actor=Actor(ActorKind.PERSON, name))
