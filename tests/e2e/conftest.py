@@ -68,11 +68,13 @@ def dagster(folder: Path) -> Dagster:
     """Return a function that asks Dagster over the platform's own socket."""
 
     def ask(query: str, **variables: object) -> Any:
+        from polyceph.orchestrate.code_keys import PLATFORM_HEADER, platform_key
         from polyceph.orchestrate.services import platform_socket
         from polyceph.settings import Settings
 
-        transport = httpx.HTTPTransport(uds=str(platform_socket(Settings(federation=folder))))
-        with httpx.Client(transport=transport, base_url="http://platform", timeout=60) as client:
+        socket = platform_socket(Settings(federation=folder))
+        given = {"transport": httpx.HTTPTransport(uds=str(socket)), "headers": {PLATFORM_HEADER: platform_key(socket)}}
+        with httpx.Client(base_url="http://platform", timeout=60, **given) as client:
             return client.post("/dagster/graphql", json={"query": query, "variables": variables}).json()["data"]
 
     return ask

@@ -91,8 +91,10 @@ def test_the_platforms_own_socket_is_for_its_own_account(folder: Path, address: 
     from polyceph.orchestrate.services import platform_socket
     from polyceph.settings import Settings
 
-    folder_of_sockets = platform_socket(Settings(federation=folder)).parent
-    assert stat.S_IMODE(folder_of_sockets.stat().st_mode) == 0o700
+    socket = platform_socket(Settings(federation=folder))
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://platform") as without_key:
+        assert without_key.post("/dagster/graphql", json={"query": "{__typename}"}).status_code == 403
 
 
 def test_a_person_sees_her_domain_and_runs_it_in_her_name(ann: httpx.Client, polyceph: Command, answer: Answer, dagster: Dagster) -> None:
