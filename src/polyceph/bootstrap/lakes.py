@@ -37,11 +37,9 @@ def open_lake(runtime: DomainRuntime) -> DomainLake:
 
 def limited_lake(settings: Settings, own: LakeAddress, *, others: list[LakeAddress], spills_to: str) -> DomainLake:
     """Return a lake within the limits of the settings; what memory does not hold spills to a folder named `spills_to`."""
-    limits = EngineLimits(
-        memory_mb=settings.limits.duckdb_memory_mb,
-        threads=settings.limits.duckdb_threads,
-        temporary=settings.state() / "temporary" / spills_to,
-    )
+    temporary = settings.state() / "temporary" / spills_to
+    temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+    limits = EngineLimits(memory_mb=settings.limits.duckdb_memory_mb, threads=settings.limits.duckdb_threads, temporary=temporary)
     return DomainLake(own, extensions=install_extensions(settings.state() / "extensions"), others=others, limits=limits)
 
 

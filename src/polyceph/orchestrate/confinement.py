@@ -31,6 +31,8 @@ Rule = tuple[str, str]
 """A word of `child.RIGHTS` and a path."""
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/proc", "/sys", "/run/systemd/resolve")
+_MADE_AS = ("{}", "{}__dbt_tmp")
+"""Folders of a dataset's files: DuckLake names them after the table when it is made, and dbt makes tables under another name."""
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108  Python's multiprocessing keeps its semaphores there
 
@@ -135,9 +137,10 @@ def _consumed(grounds: Grounds, domain: str) -> Iterator[Path]:
     for dataset in grounds.platform.federation.domains[domain].consumes:
         lake = grounds.lake_folder(dataset.domain)
         if lake is not None and dataset.zone is not Zone.OUTPUT:
-            folder = lake / str(dataset.zone) / dataset.name
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # a rule is about a folder that exists; its owner may not have run yet
-            yield folder
+            for made_as in _MADE_AS:
+                folder = lake / str(dataset.zone) / made_as.format(dataset.name)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # a rule is about what exists; its owner may not have run yet
+                yield folder
         yield from (root / dataset.domain / "domain.yaml", root / dataset.domain / "contracts")
 
 
