@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import replace
 from typing import Any
 
 from dagster import AssetCheckKey, AssetKey
@@ -12,6 +11,7 @@ from dagster._core.events import DagsterEventType
 from dagster._core.instance.config import PoolConfig
 from dagster._core.storage.event_log.base import EventLogConnection, EventLogStorage
 from dagster._utils.concurrency import ConcurrencyKeyInfo
+from dagster_shared.record import copy
 
 from polyceph.core.model.access import Action
 from polyceph.gateway.run_sight import RunSight, domains_of_run
@@ -268,7 +268,7 @@ class EventSight:
             return found
         held = [slot for slot in found.claimed_slots if self._runs.visible(slot.run_id)]
         waits = [step for step in found.pending_steps if self._runs.visible(step.run_id)]
-        return replace(found, slot_count=len(held), claimed_slots=held, pending_steps=waits)
+        return copy(found, slot_count=len(held), claimed_slots=held, pending_steps=waits)
 
     def get_concurrency_infos(self, concurrency_keys: Sequence[str]) -> Mapping[str, ConcurrencyKeyInfo]:
         """Return what holds the slots of pools."""

@@ -6,6 +6,7 @@ The storages of a request hold what its principal may see; this is for what her 
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,11 +15,13 @@ from dagster_shared.error import SerializableErrorInfo
 from graphql import GraphQLField, GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, get_named_type
 
 from polyceph.core.model.access import Action
+from polyceph.core.model.dataset import Zone
 from polyceph.errors import Misconfigured
 from polyceph.gateway.run_sight import domains_of_backfill, domains_of_run
 from polyceph.gateway.workspace import PersonalContext
 
 HIDDEN = "hidden"
+_ZONES = frozenset(Zone)
 _CARRIERS = ("_asset_node_snap", "_asset_key", "assetKey", "asset_key", "_asset_check", "_asset_check_key", "key")
 """Where the values of Dagster's schema keep the key of the asset that they are about."""
 _DRY_RUN = ("DryRunInstigationTick", "evaluationResult")
@@ -135,6 +138,28 @@ def _hide_path(found: Any, context: PersonalContext, _: Any) -> Any:
     return found if context.sight.finds(tuple(found)) else [HIDDEN]
 
 
+def _hide_input(found: Any, context: PersonalContext, _: Any) -> Any:
+    """Return the name of an op's input; Dagster names it after the asset that it takes."""
+    return HIDDEN if _is_named_after_hidden(str(found), context) else found
+
+
+def _is_named_after_hidden(name: str, context: PersonalContext) -> bool:
+    for domain in context.sight.locations:
+        rest = name.removeprefix(f"{domain}_")
+        zone, _, dataset = rest.partition("_")
+        if rest != name and zone in _ZONES and dataset and not context.sight.finds((domain, zone, dataset)):
+            return True
+    return False
+
+
+def _hide_cursor(found: Any, context: PersonalContext, root: Any) -> Any:
+    """Return where a page of assets ends: it is the key of its last asset, or of the last one that may be found."""
+    if not found or context.sight.finds(tuple(json.loads(found))):
+        return found
+    last = next((path for one in reversed(root.nodes or ()) if (path := path_of(one)) and context.sight.finds(path)), None)
+    return json.dumps(list(last)) if last else None
+
+
 def _hide_manifest(found: Any, context: PersonalContext, _: Any) -> Any:
     """Return the manifest of a repository's assets, which is not typed, without the assets that may not be found."""
     return _clean(found, context)
@@ -195,6 +220,9 @@ def _of_location(action: Action, instead: Any, *names: str) -> Hide:
 
 _FIELDS: Mapping[tuple[str, str], Hide] = {
     ("AssetKey", "path"): _hide_path,
+    ("AssetNodeConnection", "cursor"): _hide_cursor,
+    ("ExecutionStepInput", "name"): _hide_input,
+    ("InputDefinition", "name"): _hide_input,
     ("Repository", "assetManifest"): _hide_manifest,
     ("Run", "runConfigYaml"): _with_logs(""),
     ("Run", "runConfig"): _with_logs({}),
