@@ -317,7 +317,7 @@ def _entered(server: Server) -> Server:
 
 
 def this_actor() -> Actor:
-    """Return the person at the keyboard, as the operating system knows her; sign-in will replace this."""
+    """Return the person at the keyboard, as the operating system knows her: who may run commands here holds the platform's secrets anyway."""
     return Actor(ActorKind.PERSON, getpass.getuser())
 
 

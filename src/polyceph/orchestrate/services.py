@@ -275,7 +275,7 @@ def _write_state(settings: Settings, *, address: str | None, left_out: Mapping[s
 def socket_folder(state: Path) -> Path:
     """Return a short private folder for sockets: a Unix socket's path may hold 107 bytes only.
 
-    Code servers have no sign-in, so a folder that another account made is never used.
+    A folder that another account made is never used.
     """
     name = hashlib.sha256(str(state).encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"polyceph-{os.getuid()}-{name}"
@@ -288,7 +288,7 @@ def socket_folder(state: Path) -> Path:
 
 
 def _web_address(settings: Settings) -> str:
-    """Return where the webserver will listen; raise `Conflict` when something else does already."""
+    """Return where the pages will be; raise `Conflict` when something else does already."""
     host, port = settings.web.host, settings.web.port
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
