@@ -317,7 +317,7 @@ def _entered(server: Server) -> Server:
 
 
 def this_actor() -> Actor:
-    """Return the person at the keyboard, as the operating system knows her: who may run commands here holds the platform's secrets anyway."""
+    """Return the person at the keyboard, as the operating system knows her: whoever may run commands holds the platform's secrets."""
     return Actor(ActorKind.PERSON, getpass.getuser())
 
 
