@@ -6,8 +6,9 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -15,6 +16,9 @@ from psycopg import sql
 
 from polyceph.settings import PostgresAddress
 from polyceph.store.embedded import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +49,34 @@ def shared_data() -> Path:
     given = os.environ.get("POLYCEPH_SHARED")
     folder = Path(given) if given else Path(__file__).resolve().parents[2] / "shared"
     if not (folder / "data").is_dir():
-        reason = f"the real input is not here: {folder}/data does not exist; set POLYCEPH_SHARED to the folder that holds data/"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _cannot(f"the real input is not here: {folder}/data does not exist; set POLYCEPH_SHARED to the folder that holds data/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cannot() -> Callable[[str], None]:
+    """Return what ends a test for want of something on this machine: in CI it fails, elsewhere it is skipped with the reason."""
+    return _cannot
+
+
+@pytest.fixture(scope="module")
+def browser(cannot: Callable[[str], None]) -> Iterator[Browser]:
+    """Chromium, for one module: while it runs, nothing else in the process may start an event loop."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        cannot("there is no Chromium: sudo apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+def _cannot(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def _execute(address: PostgresAddress, statement: sql.Composable) -> None:

@@ -19,7 +19,7 @@ from polyceph.logs import log
 
 _POLL_S = 0.5
 _TOLD_S = 4.0
-"""Between two looks at how far a run is: the process that serves Dagster works a tenth of a second on each, which the runs themselves then lack."""
+"""Between two looks at how far a run is: serving that takes a tenth of a second, which the runs themselves then lack."""
 _PATIENCE_S = 120.0
 """How long nobody may answer before a run is left to itself: a serving process that is restarted needs half a minute."""
 SKIPPED = "SKIPPED"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import threading
 import time
@@ -14,29 +13,12 @@ from typing import Any
 import pytest
 import uvicorn
 from gateway_stand import CANARY, ENGINEER, HIDDEN_NAME, OTHER, OWN, Stand, name_of
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from polyceph.gateway.permissions import permissions_of
 from polyceph.gateway.sight import Sight
 
 _SECONDS = 60_000
-
-
-def cannot(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        cannot("there is no Chromium: sudo apt-get install chromium")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -124,12 +124,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def cannot(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 ACCOUNTS = {
     "anne": {"email": "Anne.Dupont@example.org", "email_verified": True, "name": "Anne Dupont", "locale": "fr-BE", "groups": ["staff"]},
     "outsider": {"email": "eva.simon@example.org", "email_verified": False, "name": "Not Eva", "groups": ["guests"]},
@@ -138,7 +132,7 @@ ACCOUNTS = {
 
 
 @pytest.fixture(scope="module")
-def real_provider() -> Iterator[tuple[str, int]]:
+def real_provider(cannot: Callable[[str], None]) -> Iterator[tuple[str, int]]:
     """Npm's oidc-provider on this machine; yields its issuer and the port on which the site that it knows must listen."""
     if shutil.which("node") is None or subprocess.run([str(ROOT / "requirements" / "node.sh")], capture_output=True).returncode:
         cannot("npm is not installed, so there is no oidc-provider: sudo apt-get install npm")

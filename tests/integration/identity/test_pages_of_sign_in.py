@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 import socket
 import threading
 import time
@@ -17,7 +16,7 @@ import httpx
 import pytest
 import uvicorn
 from identities import SECRET, World, provider
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from polyceph.bootstrap.accounts import first_link
 from polyceph.bootstrap.declared import Usable
@@ -36,19 +35,6 @@ from polyceph.web.sign_in import PAGES
 GOOD = "quatre mots sans rapport"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 WISH = Wish("education-ci", "anne.dupont", {"education": frozenset({Role.ENGINEER})}, frozenset({Action.DATASET_FIND}), 90)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    if found is None:
-        from conftest import cannot
-
-        cannot("Chromium is not installed: sudo apt-get install chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from planted_site import Planted
 
@@ -42,25 +41,8 @@ NOBODYS = {"/sign-in", "/signed-out", "/sign-in/link/none"}
 Open = Callable[..., Page]
 
 
-def cannot(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        cannot("there is no Chromium: sudo apt-get install chromium")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield made
-        made.close()
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
+def axe(cannot: Callable[[str], None]) -> str:
     if shutil.which("npm") is None or subprocess.run([str(ROOT / "requirements" / "node.sh")], capture_output=True).returncode:
         cannot("npm is not installed, so there is no axe-core: sudo apt-get install npm")
     return AXE.read_text(encoding="utf-8")
