@@ -17,6 +17,7 @@ import pytest
 from polyceph.bootstrap.platform import Platform, join_platform
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.event import EventFilter
+from polyceph.orchestrate.code_keys import socket_of
 from polyceph.orchestrate.services import launcher_of, socket_folder
 from polyceph.settings import Settings
 from polyceph.testing.federation.register_moves import move_pupils
@@ -152,7 +153,7 @@ def test_changed_pupils_are_loaded_alone_and_become_current(platform: Platform, 
 def test_a_killed_run_says_so_and_the_next_loses_and_doubles_nothing(platform: Platform, polyceph: Command, answer: Answer) -> None:
     move_pupils(_register(platform), pupils=200)
     launcher = launcher_of(platform.settings)
-    killer = threading.Thread(target=_kill_worker, args=(socket_folder(platform.settings.state()) / "education.sock",))
+    killer = threading.Thread(target=_kill_worker, args=(socket_of(socket_folder(platform.settings.state()), "education"),))
     killer.start()
     run = launcher.launch("education", (PUPILS,), {})
     killer.join()
