@@ -78,7 +78,8 @@ def _detach(settings: Any) -> None:
 def _say_link_of(settings: Any, address: str) -> None:
     from polyceph.bootstrap.platform import join_platform
 
-    say_first_link(join_platform(settings), address)
+    if sys.stdout.isatty():
+        say_first_link(join_platform(settings), address)
 
 
 def stop_on_signals() -> None:

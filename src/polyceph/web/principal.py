@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from anyio.to_thread import run_sync
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from polyceph.core.model.access import NOBODY, Principal
+from polyceph.errors import PolycephError
 from polyceph.web.cookies import Cookies
 from polyceph.web.scope import PRINCIPAL, headers
 
@@ -54,10 +56,10 @@ class WhoAsks:
         async with create_task_group() as both:
 
             async def look() -> None:
-                known: Principal = scope[PRINCIPAL]
-                # The store tells nobody when a session ends.
-                while _same(known, await run_sync(self._principal_of, *proof)):  # noqa: ASYNC110
-                    await sleep(_LOOKS_S)
+                # The store tells nobody when a session ends. One that cannot be asked counts as over: the browser comes back.
+                with suppress(PolycephError):
+                    while _same(scope[PRINCIPAL], await run_sync(self._principal_of, *proof)):  # noqa: ASYNC110
+                        await sleep(_LOOKS_S)
                 await send({"type": "websocket.close", "code": _OVER, "reason": "sign in again"})
                 both.cancel_scope.cancel()
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polyceph.core.model.access import NOBODY, Principal, Standing
 from polyceph.core.model.event import Actor, ActorKind
+from polyceph.errors import Unavailable
 from polyceph.settings import WebSettings
 from polyceph.web.cookies import Cookies
 from polyceph.web.headers import SecurityHeaders
@@ -79,6 +80,22 @@ def test_a_websocket_ends_with_the_session_that_opened_it(knock: Callable, monke
     app = WhoAsks(for_ever, principal_of=lambda cookie, bearer: next(told), cookies=Cookies(is_https=False))
     sent = knock(app, headers={"authorization": "Bearer x"})
     assert sent == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": 4401, "reason": "sign in again"}]
+
+
+def test_a_websocket_is_closed_while_nobody_can_tell_whose_it_is(knock: Callable) -> None:
+    asked = []
+
+    def outage(cookie: str | None, bearer: str | None) -> Principal:
+        asked.append(bearer)
+        if len(asked) > 1:
+            raise Unavailable("the store does not answer")
+        return ANNE
+
+    async def for_ever(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Event().wait()
+
+    sent = knock(WhoAsks(for_ever, principal_of=outage, cookies=Cookies(is_https=False)), headers={"authorization": "Bearer x"})
+    assert [one["code"] for one in sent] == [4401]
 
 
 def test_what_fails_behind_a_websocket_is_raised_as_it_is(knock: Callable) -> None:
