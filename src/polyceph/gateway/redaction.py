@@ -144,10 +144,10 @@ def _hide_input(found: Any, context: PersonalContext, _: Any) -> Any:
 
 
 def _is_named_after_hidden(name: str, context: PersonalContext) -> bool:
-    for domain in context.sight.locations:
-        rest = name.removeprefix(f"{domain}_")
-        zone, _, dataset = rest.partition("_")
-        if rest != name and zone in _ZONES and dataset and not context.sight.finds((domain, zone, dataset)):
+    parts = name.split("_")  # names of domains and datasets may hold one too
+    for at in range(1, len(parts) - 1):
+        domain, zone, dataset = "_".join(parts[:at]), parts[at], "_".join(parts[at + 1 :])
+        if zone in _ZONES and domain in context.sight.locations and not context.sight.finds((domain, zone, dataset)):
             return True
     return False
 
