@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import duckdb
 from sqlglot import exp
 
-from polyceph.connectors.mysql_dialect import MySqlDialect, is_wall
+from polyceph.connectors.mysql_dialect import ZERO_DATE, MySqlDialect, is_wall
 from polyceph.connectors.mysql_options import MySqlDataset, MySqlSource
 from polyceph.connectors.mysql_session import attach, explained, query
 from polyceph.connectors.sql.database import DatabaseConnector
@@ -39,14 +40,19 @@ class MySqlConnector(DatabaseConnector):
     def rows(self, address: ServerAddress, reading: Reading) -> Pushdown:
         """Return the pushdown; each `prepare` attaches the server under a name of its own."""
         _refuse_zone_of_query(reading)
-        statement, tls = rows_of(self.dialect(), reading), self._source().tls(self._base)
+        quick, careful = self._pushdown(self.dialect(), address, reading), replace(self.dialect(), is_careful=True)
+        return replace(quick, careful=self._pushdown(careful, address, reading)) if self.dialect().dates(reading) else quick
+
+    def _pushdown(self, dialect: MySqlDialect, address: ServerAddress, reading: Reading) -> Pushdown:
+        dates, tls = dialect.dates(reading), self._source().tls(self._base)
+        statement = rows_of(dialect, reading, *([dialect.zero_date(dates)] if dates else []))
 
         def prepare(connection: Any) -> str:
             try:
                 alias = attach(connection, address, tls)
             except duckdb.Error as error:
                 raise explained(error, address) from None
-            return _select(reading, statement, alias).sql(dialect="duckdb")
+            return _select(reading, statement, alias, guard=dates[0] if dates else None).sql(dialect="duckdb")
 
         return Pushdown(prepare)
 
@@ -65,14 +71,20 @@ def _refuse_zone_of_query(reading: Reading) -> None:
         )
 
 
-def _select(reading: Reading, statement: Statement, alias: str) -> exp.Select:
-    fields = [_field(column, reading.relation.columns[source], at, reading) for at, (column, source) in enumerate(reading.columns)]
+def _select(reading: Reading, statement: Statement, alias: str, *, guard: str | None) -> exp.Select:
+    """Return the SELECT over the server's answer; where the server tells of a zero date, the column `guard` breaks it off."""
+    fields = [_field(column, source, at, reading, is_guard=source == guard) for at, (column, source) in enumerate(reading.columns)]
     return exp.select(*fields).from_(query(alias, statement))
 
 
-def _field(column: Column, source_type: str, at: int, reading: Reading) -> exp.Expr:
+def _field(column: Column, source: str, at: int, reading: Reading, *, is_guard: bool) -> exp.Expr:
     value: exp.Expr = exp.column(f"c{at}", quoted=True)
-    if is_wall(source_type) and duckdb_type(column) == "TIMESTAMPTZ" and reading.dataset.timezone:
+    source_type = reading.relation.columns[source]
+    if is_guard:
+        own = "DATE" if source_type.casefold() == "date" else "TIMESTAMP"
+        told = exp.cast(exp.column(ZERO_DATE, quoted=True), exp.DataType.build(own, dialect="duckdb"))
+        value = exp.func("coalesce", told, value)
+    elif is_wall(source_type) and duckdb_type(column) == "TIMESTAMPTZ" and reading.dataset.timezone:
         wall = exp.TryCast(this=value.copy(), to=exp.DataType.build("TIMESTAMP", dialect="duckdb"))
         found = instant(wall, zone=reading.dataset.timezone, ambiguous=reading.dataset.ambiguous)
         value = exp.func("coalesce", found, value)  # a zero date stays what it is, so that the lake refuses it

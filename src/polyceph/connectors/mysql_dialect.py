@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,15 +14,26 @@ from polyceph.connectors.mysql_session import MySqlSession, entered
 from polyceph.connectors.sql.dialect import Row, Session, Statement
 from polyceph.connectors.sql.options import ServerAddress
 from polyceph.connectors.sql.ranges import Kind
+from polyceph.connectors.sql.reading import Reading
 from polyceph.connectors.sql.relation import Relation
+from polyceph.connectors.types import duckdb_type
 from polyceph.sdk import Column, Note, SourceColumn
 
+ZERO_DATE = "zero_date"
+"""The field that tells of a date that DuckDB cannot read."""
 _DIGITS = re.compile(r"decimal\((\d+),(\d+)\)")
 _WHOLE = ("tinyint", "smallint", "mediumint", "int", "bigint", "year")
 _OF_QUERY = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _BYTES = ("binary", "varbinary", "blob", "tinyblob", "mediumblob", "longblob")
 _TEXTS = ("char", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum", "set", "json")
 _PLAIN_TEXTS = ("char", "varchar", "text", "tinytext", "mediumtext", "longtext")
+_NATIVE = {
+    "date": ("DATE", "TIMESTAMP"),
+    "datetime": ("TIMESTAMP",),
+    "timestamp": ("TIMESTAMP", "TIMESTAMPTZ"),
+    "DATE": ("DATE", "TIMESTAMP"),
+    "TIMESTAMP": ("TIMESTAMP", "TIMESTAMPTZ"),
+}
 _LOGICAL = {"date": "date", "time": "time", "datetime": "timestamp", "timestamp": "timestamp", "float": "number", "double": "number"}
 
 
@@ -35,6 +47,8 @@ class MySqlDialect:
     """MySQL's SQL. Of a query DuckDB's type names are known, in capitals; of a table the server's own."""
 
     tls: Tls
+    is_careful: bool = False
+    """Whether dates are read as the texts that they are: of a zero date DuckDB's extension makes NULL, another that is none breaks it."""
     title: ClassVar[str] = "MySQL"
     late_rows: ClassVar[str] = "what an open transaction commits later, below the cursor, is only read with overlap, or avoided with lag"
 
@@ -98,9 +112,7 @@ class MySqlDialect:
         if column is None or (kind in _TEXTS and (kind not in _PLAIN_TEXTS or source_type.endswith(" binary"))):
             # In a binary collation text would come as bytes. Everywhere else the server needs a third of its time for this.
             return f"CONVERT({value} USING utf8mb4) COLLATE utf8mb4_general_ci"
-        if source_type.startswith(("tinyint(1)", "BOOLEAN")):  # 7 would come as true
-            return f"CAST({value} AS SIGNED)"
-        if kind == "bit":
+        if kind in ("bit", "BOOLEAN"):  # of a query DuckDB calls bit(1) a boolean
             return f"CAST({value} AS UNSIGNED)"
         digits = _DIGITS.match(source_type)
         is_plain = (
@@ -109,8 +121,23 @@ class MySqlDialect:
             or source_type in (*_OF_QUERY, "FLOAT", "BLOB", "VARCHAR")
         )
         is_plain = is_plain or (digits is not None and int(digits[1]) <= 38) or source_type.startswith("DECIMAL(")
+        is_plain = is_plain or self.is_native(source_type, column)
         is_float = source_type == "DOUBLE" and column.logical_type == "number" and not column.physical_type
         return value if is_plain or is_float else f"CAST({value} AS CHAR)"
+
+    def is_native(self, source_type: str, column: Column) -> bool:
+        """Tell whether a date or moment is read as one, and not as text."""
+        return not self.is_careful and duckdb_type(column) in _NATIVE.get(_name(source_type), ())
+
+    def dates(self, reading: Reading) -> tuple[str, ...]:
+        """Return the columns whose dates and moments are read as such."""
+        types = reading.relation.columns
+        return tuple(source for column, source in reading.columns if self.is_native(types[source], column))
+
+    def zero_date(self, columns: Iterable[str]) -> str:
+        """Return the field that is a text where one of these columns holds a date of the year 0, NULL otherwise."""
+        found = " OR ".join(f"YEAR({self.quote(name)}) = 0" for name in columns)
+        return f"CASE WHEN {found} THEN 'a date of the year 0' END AS {self.quote(ZERO_DATE)}"
 
     def text(self, name: str, source_type: str) -> str:  # noqa: ARG002 -- all are cast alike
         """Return a cursor value as text."""

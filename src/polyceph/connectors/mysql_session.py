@@ -73,6 +73,7 @@ def attach(connection: Any, address: ServerAddress, tls: Tls) -> str:
     variable, name = f"{alias}_password", exp.to_identifier(alias, quoted=True).sql(dialect="duckdb")
     # MySQL's TIMESTAMP comes in the session's time zone.
     connection.execute("SET GLOBAL mysql_session_time_zone = '+00:00'")
+    connection.execute("SET GLOBAL mysql_tinyint1_as_boolean = false")  # 7 would come as true
     connection.execute(f"SET VARIABLE {variable} = $1", [address.password.get_secret_value()])
     try:
         authority = f", SSL_CA {_literal(tls.ca)}" if tls.ca else ""

@@ -12,10 +12,10 @@ from polyceph.connectors.postgres_options import PostgresDataset, PostgresSource
 from polyceph.connectors.postgres_pushdown import Reading, pushdown
 from polyceph.connectors.postgres_server import Connection, check_readable, describe, entered, tables_like
 from polyceph.connectors.sql.ranges import follows, key_of, mode_of
-from polyceph.connectors.sql.relation import Relation, left_out, match_columns
+from polyceph.connectors.sql.relation import Relation, left_out, match_columns, missing_form, relation_form
 from polyceph.connectors.sql.samples import table_of
 from polyceph.connectors.validation import validated
-from polyceph.sdk import Admission, Arrival, Delivery, Demand, Form, FormColumn, Note, NotFound, Options, Sample, SourceTable
+from polyceph.sdk import Admission, Arrival, Delivery, Demand, Note, NotFound, Options, Sample, SourceTable
 
 
 class PostgresConnector:
@@ -51,7 +51,7 @@ class PostgresConnector:
             relation = _found(connection, dataset, demand)
             if relation is None:
                 return
-            form = Form(tuple(FormColumn(n, t) for n, t in relation.columns.items()), table=relation.shown, is_open=True, is_exact=True)
+            form = relation_form(relation)
             if demand.admits(Arrival("", relation.shown, form)) is not Admission.LOAD:
                 return
             columns = match_columns(demand.contract.columns, relation, dataset)
@@ -93,8 +93,7 @@ def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> 
     except NotFound:
         last = demand.last_form()
         there = tables_like(connection, dataset, [one.name for one in last.columns]) if last and dataset.table else ()
-        form = Form((), table=there[0] if there else "", asked=dataset.table or "", is_open=True, is_exact=True)
-        if demand.admits(Arrival("", dataset.table or "", form)) is Admission.LOAD:
+        if demand.admits(Arrival("", dataset.table or "", missing_form(dataset.table or "", there))) is Admission.LOAD:
             raise
         return None
 

@@ -36,10 +36,13 @@ class Pushdown:
 
     `doubt` is asked once the rows are staged, in the transaction that read them, with what tells whether a column of the contract
     holds a zero: it returns how to read them instead where they may be wrong, None where they are right.
+
+    `careful` is what is read instead where a value does not fit, so that it can be told which: slower, with all values as they are.
     """
 
     prepare: Callable[[Any], str]
     doubt: Callable[[Any, Callable[[str], bool]], Pushdown | None] | None = None
+    careful: Pushdown | None = None
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def _refuse_overtaken(load: Load, lock: TableLock) -> None:
 
 @contextmanager
 def _source(load: Load) -> Iterator[str]:
-    rows = load.delivery.rows
+    rows = load.rows
     if isinstance(rows, Pushdown):
         # A table has no order. To keep one DuckDB holds what it has read until all that comes before it is written: memory that grows.
         load.connection.execute("SET preserve_insertion_order = false")
@@ -166,7 +166,7 @@ def _staged(load: Load, read: tuple[str, Path], planned: Planned, better: Callab
 @contextmanager
 def _one_view(load: Load) -> Iterator[Callable[[Path], Load | None]]:
     """Hold the read and the doubts about it in one transaction, which sees one moment of the source; yield what asks for the doubts."""
-    rows = load.delivery.rows
+    rows = load.rows
     doubt = rows.doubt if isinstance(rows, Pushdown) else None
     if doubt is None:
         yield lambda _: None

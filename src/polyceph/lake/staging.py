@@ -14,7 +14,7 @@ import duckdb
 
 from polyceph.core.model.commit import LakeCommit
 from polyceph.core.model.contract import Contract
-from polyceph.core.source_ports import NO_REJECTS, Delivery, LoadMode, LoadReport, Pushdown
+from polyceph.core.source_ports import NO_REJECTS, ArrowStream, Delivery, LoadMode, LoadReport, Pushdown
 from polyceph.errors import Invalid, Problem, Unavailable
 from polyceph.lake import rejects
 from polyceph.lake.changes import REMOVED, News, primary_key
@@ -54,6 +54,12 @@ class Load:
         """Tell whether rows are cast as they are read: where they can be read again should one not fit, and none may be set aside."""
         given = self.delivery
         return isinstance(given.rows, Pushdown) and given.tolerance == NO_REJECTS and not self.is_careful
+
+    @property
+    def rows(self) -> ArrowStream | Pushdown:
+        """Return what is read: in one pass the quick way, otherwise with all values as they are."""
+        given = self.delivery.rows
+        return given if self.in_one_pass or not isinstance(given, Pushdown) else given.careful or given
 
     @property
     def table(self) -> str:

@@ -34,7 +34,7 @@ def readings(name: str, data: bytes) -> list[Reading]:
     for read in _READERS[name]:
         try:
             found += [reading for reading in read(data) if reading]
-        except Exception:  # noqa: BLE001, S112 -- a reader that gives up, in whatever way, holds no row
+        except (Exception, pl.exceptions.PanicException):  # noqa: BLE001, S112 -- one that gives up, in whatever way, holds no row
             continue
     return found
 

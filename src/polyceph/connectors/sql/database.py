@@ -7,15 +7,30 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from polyceph.connectors.sql.dialect import Dialect, Row
+from polyceph.connectors.sql.dialect import Dialect, Row, Session
 from polyceph.connectors.sql.names import quoted_part
 from polyceph.connectors.sql.options import ServerAddress, ServerSource, TableDataset
 from polyceph.connectors.sql.ranges import follows, key_of, mode_of
 from polyceph.connectors.sql.reading import Reading, columns_of, describe, find_range, first_rows
-from polyceph.connectors.sql.relation import Relation, left_out, match_columns
+from polyceph.connectors.sql.relation import Relation, left_out, match_columns, missing_form, relation_form
 from polyceph.connectors.sql.samples import table_of
-from polyceph.connectors.validation import validated
-from polyceph.sdk import ArrowStream, Delivery, Demand, Options, Pushdown, Sample, SourceColumn, SourceTable
+from polyceph.connectors.validation import nearest, validated
+from polyceph.sdk import (
+    Admission,
+    Arrival,
+    ArrowStream,
+    Delivery,
+    Demand,
+    NotFound,
+    Options,
+    Pushdown,
+    Sample,
+    SourceColumn,
+    SourceTable,
+)
+
+_LOOKED_AT = 10
+"""Tables with the nearest names that are looked at when one is gone."""
 
 
 class DatabaseConnector(ABC):
@@ -57,7 +72,12 @@ class DatabaseConnector(ABC):
         dataset = self._dataset(demand.options, f"options of {demand.dataset}")
         address, dialect = self.address(), self.dialect()
         with dialect.enter(address) as session:
-            relation = describe(session, dialect, dataset)
+            relation = _found(session, dialect, dataset, demand)
+            if relation is None:
+                return
+            form = relation_form(relation)
+            if demand.admits(Arrival("", relation.shown, form)) is not Admission.LOAD:
+                return
             columns = match_columns(demand.contract.columns, relation, dataset)
             found = find_range(session, dialect, relation, dataset, demand.cursor) if dataset.cursor else None
             if dataset.cursor and found is None:
@@ -73,6 +93,7 @@ class DatabaseConnector(ABC):
             origin=relation.shown,
             follows=follows(demand, found),
             mode=mode_of(dataset),
+            form=form,
         )
 
     def tables(self) -> Iterator[SourceTable]:
@@ -98,6 +119,27 @@ class DatabaseConnector(ABC):
         dataset = validated(self.dataset_options, options, subject)
         assert isinstance(dataset, TableDataset)  # noqa: S101 -- for the type checker
         return dataset
+
+
+def _found(session: Session, dialect: Dialect, dataset: TableDataset, demand: Demand) -> Relation | None:
+    """Return what the dataset reads, None when its table has another name now and its owner has to say so; raise what `describe` raises."""
+    try:
+        return describe(session, dialect, dataset)
+    except NotFound:
+        last = demand.last_form()
+        there = _tables_like(session, dialect, dataset, {one.name for one in last.columns}) if last else ()
+        if demand.admits(Arrival("", dataset.table or "", missing_form(dataset.table or "", there))) is Admission.LOAD:
+            raise
+        return None
+
+
+def _tables_like(session: Session, dialect: Dialect, dataset: TableDataset, columns: set[str]) -> tuple[str, ...]:
+    """Return the tables beside a dataset's that have all these columns, the one whose name is nearest first."""
+    *schema, table = dataset.table_parts()
+    beside = [str(row[-3]) for row in session.ask(dialect.tables()) if [str(part) for part in row[:-3]] == schema]
+    near = nearest(table, beside, _LOOKED_AT)
+    like = [name for name in near if columns <= {str(row[0]) for row in columns_of(session, dialect, (*schema, name))}]
+    return tuple(".".join((*schema, name)) for name in like)
 
 
 def _bare(name: str, kind: str) -> Row:

@@ -62,8 +62,8 @@ def find_range(session: Session, dialect: Dialect, relation: Relation, dataset: 
     return None if found is None else replace(found, notes=found.notes + _notes(session, dialect, relation, dataset))
 
 
-def rows_of(dialect: Dialect, reading: Reading) -> Statement:
-    """Return the statement that reads the rows; its columns are called c0, c1 … in the order of the contract's."""
+def rows_of(dialect: Dialect, reading: Reading, *more: str) -> Statement:
+    """Return the statement that reads the rows; its columns are called c0, c1 … in the order of the contract's, then come more fields."""
     draft, types = Draft(dialect.place), reading.relation.columns
     fields = [
         f"{dialect.field(source, types[source], column)} AS {dialect.quote(f'c{at}')}"
@@ -72,7 +72,7 @@ def rows_of(dialect: Dialect, reading: Reading) -> Statement:
     where = _where(draft, reading.dataset)
     if reading.found is not None:
         where += _within(draft, dialect, reading.found, types[reading.found.column])
-    return draft.done(f"SELECT {', '.join(fields)} FROM {dialect.source(reading.relation)}{where}")
+    return draft.done(f"SELECT {', '.join([*fields, *more])} FROM {dialect.source(reading.relation)}{where}")
 
 
 def first_rows(dialect: Dialect, relation: Relation, dataset: TableDataset, rows: int) -> Statement:

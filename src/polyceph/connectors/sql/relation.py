@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from polyceph.connectors.sql.options import TableDataset
 from polyceph.connectors.validation import meant, nearest
-from polyceph.sdk import Column, Invalid, Note, NotFound, Problem
+from polyceph.sdk import Column, Form, FormColumn, Invalid, Note, NotFound, Problem
 
 Matched = tuple[tuple[Column, str], ...]
 """Each promised column with its source column."""
@@ -23,6 +23,16 @@ class Relation:
     table: str = ""
     query: str = ""
     oid: int = 0
+
+
+def relation_form(relation: Relation) -> Form:
+    """Return what a relation looks like, to be held against the contract and the last load: in the source's own words for types."""
+    return Form(tuple(FormColumn(n, t) for n, t in relation.columns.items()), table=relation.shown, is_open=True, is_exact=True)
+
+
+def missing_form(wanted: str, there: tuple[str, ...]) -> Form:
+    """Return the form of a table that is not there, with the tables that may be it now, the likeliest first."""
+    return Form((), table=there[0] if there else "", asked=wanted, is_open=True, is_exact=True)
 
 
 def match_columns(promised: tuple[Column, ...], relation: Relation, dataset: TableDataset) -> Matched:

@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +16,10 @@ import duckdb
 import pytest
 
 from polyceph.connectors.mysql import MySqlConnector
+from polyceph.core.model.drift import Form, Kind
+from polyceph.core.policies.drift import differences, stops
 from polyceph.errors import Denied, Invalid, Misconfigured, NotFound, PolycephError, Unavailable
-from polyceph.sdk import Column, Demand, LoadMode, Pushdown, Tolerance
+from polyceph.sdk import Admission, Arrival, Column, Demand, LoadMode, Pushdown, Tolerance
 
 WORD = 'reader\'s "word"'
 Source = Callable[..., MySqlConnector]
@@ -121,6 +124,38 @@ def test_a_value_that_does_not_fit_is_refused_or_set_aside(
     [report] = loading.load(source(), contract, options, tolerance=Tolerance(rows=1))
     assert report.rejected == 1
     assert loading.rows(contract) == [(1, None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ("ALTER TABLE t ADD COLUMN sex text", Kind.ADDED),
+        ("ALTER TABLE t DROP COLUMN amount", Kind.REMOVED),
+        ("ALTER TABLE t RENAME COLUMN amount TO montant", Kind.RENAMED),
+        ("ALTER TABLE t MODIFY amount text", Kind.RETYPED),
+        ("RENAME TABLE t TO t_2026", Kind.TABLE),
+    ],
+)
+def test_a_table_that_drifts_waits_for_a_decision(
+    mariadb: Any, db: str, source: Source, tmp_path: Path, loading: Any, change: str, kind: Kind
+) -> None:
+    mariadb.write("CREATE TABLE t (id int, amount int); INSERT INTO t VALUES (1, 2)", database=db)
+    mariadb.write("CREATE TABLE other (id int); CREATE TABLE t_2 (id int)", database=db)
+    contract, options = loading.contract(Column("id", "integer"), Column("amount", "integer")), {"table": f"{db}.t"}
+    forms: list[Form] = []
+    demand = Demand(contract.dataset, contract, options, None, lambda _: False, tmp_path, tmp_path, run="run", last_form=lambda: forms[0])
+
+    def admits(arrival: Arrival) -> Admission:
+        forms.append(arrival.form)
+        return Admission.WAIT if stops(differences(contract, forms[0], arrival.form)) else Admission.LOAD
+
+    [delivery] = source().deliveries(replace(demand, admits=admits))
+    assert delivery.form == forms[0]
+    mariadb.write(change, database=db)
+    assert list(source().deliveries(replace(demand, admits=admits))) == []
+    [found] = [one for one in differences(contract, forms[0], forms[1]) if one.stops]
+    assert found.kind is kind
+    assert kind is not Kind.TABLE or found.is_ == f"{db}.t_2026"
 
 
 def test_wall_clock_times_become_instants_of_their_zone(mariadb: Any, db: str, source: Source, loading: Any) -> None:
