@@ -69,7 +69,9 @@ def _members(rows: Any) -> Reading:
     def cell(value: Any) -> str | None:
         return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
-    return [tuple(cell(row.get(name)) for name in _NAMES) for row in rows if isinstance(row, dict)]
+    # A name is the same in capitals and with a space around it.
+    named = [{name.strip().casefold(): value for name, value in row.items()} for row in rows if isinstance(row, dict)]
+    return [tuple(cell(row.get(name)) for name in _NAMES) for row in named]
 
 
 def _documents(data: bytes) -> Iterator[Any]:
@@ -122,6 +124,10 @@ def _parquet(data: bytes) -> Iterator[Reading]:
         path = Path(folder) / "a.parquet"
         path.write_bytes(data)
         yield _frame(connection.execute("SELECT id, name, amount, day, proof FROM read_parquet(?)", [str(path)]).fetchall())
+
+
+def _parquet_too(data: bytes) -> Iterator[Reading]:
+    yield _frame(pl.read_parquet(io.BytesIO(data)).select(_NAMES).rows())
 
 
 def _arrow(data: bytes) -> Iterator[Reading]:
@@ -179,7 +185,7 @@ _READERS: dict[str, tuple[Callable[[bytes], Iterator[Reading]], ...]] = {
     "lines.ndjson": (_ndjson,),
     "export.xml": (_xml,),
     "features.geojson": (_geojson,),
-    "table.parquet": (_parquet,),
+    "table.parquet": (_parquet, _parquet_too),
     "table.arrow": (_arrow,),
     "book.xlsx": (_xlsx,),
     "book.ods": (_ods,),

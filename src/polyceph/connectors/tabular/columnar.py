@@ -61,7 +61,7 @@ _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 def _parquet(path: Path) -> ColumnarFile:
-    file = parquet.ParquetFile(path)
+    file = parquet.ParquetFile(path, page_checksum_verification=True)
     return ColumnarFile(file.schema_arrow, lambda names: file.iter_batches(batch_size=BATCH_ROWS, columns=names))
 
 

@@ -26,6 +26,7 @@ from polyceph.connectors.tabular.headers import (
     no_header,
     refuse_without_header,
 )
+from polyceph.connectors.tabular.legacy_workbook import compared_cells, is_legacy
 from polyceph.connectors.tabular.natives import native, shown
 from polyceph.connectors.tabular.options import FilesDataset, cell_range, column_letters
 from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
@@ -72,7 +73,7 @@ def read_workbook(path: Path, columns: tuple[Column, ...], dataset: FilesDataset
         merged = sheet.merged_cell_ranges
         values = _loaded(lambda: sheet.to_python(skip_empty_area=True), findings)
         start = sheet.start or (0, 0)
-        errors = looked.result()
+        errors = compared_cells(path, name, values, start, findings) if is_legacy(path) else looked.result()
     table = _table(name, values, start, dataset)
     header = _header(table, merged, columns, dataset, findings)
     body = _body(table, header, dataset, findings)
