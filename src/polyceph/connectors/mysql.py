@@ -35,7 +35,7 @@ class MySqlConnector(DatabaseConnector):
 
     def dialect(self) -> MySqlDialect:
         """Return MySQL's SQL, and how its server is entered."""
-        return MySqlDialect(self._source().tls(self._base))
+        return MySqlDialect(self._source().line(self._base))
 
     def rows(self, address: ServerAddress, reading: Reading) -> Pushdown:
         """Return the pushdown; each `prepare` attaches the server under a name of its own."""
@@ -44,12 +44,12 @@ class MySqlConnector(DatabaseConnector):
         return replace(quick, careful=self._pushdown(careful, address, reading)) if self.dialect().dates(reading) else quick
 
     def _pushdown(self, dialect: MySqlDialect, address: ServerAddress, reading: Reading) -> Pushdown:
-        dates, tls = dialect.dates(reading), self._source().tls(self._base)
+        dates = dialect.dates(reading)
         statement = rows_of(dialect, reading, *([dialect.zero_date(dates)] if dates else []))
 
         def prepare(connection: Any) -> str:
             try:
-                alias = attach(connection, address, tls)
+                alias = attach(connection, address, dialect.line)
             except duckdb.Error as error:
                 raise explained(error, address) from None
             return _select(reading, statement, alias, guard=dates[0] if dates else None).sql(dialect="duckdb")

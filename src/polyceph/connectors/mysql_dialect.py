@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from polyceph.connectors.mysql_options import Tls
+from polyceph.connectors.mysql_options import Line
 from polyceph.connectors.mysql_session import MySqlSession, entered
 from polyceph.connectors.sql.dialect import Row, Session, Statement
 from polyceph.connectors.sql.options import ServerAddress
@@ -46,7 +46,7 @@ def is_wall(source_type: str) -> bool:
 class MySqlDialect:
     """MySQL's SQL. Of a query DuckDB's type names are known, in capitals; of a table the server's own."""
 
-    tls: Tls
+    line: Line
     is_careful: bool = False
     """Whether dates are read as the texts that they are: of a zero date DuckDB's extension makes NULL, another that is none breaks it."""
     title: ClassVar[str] = "MySQL"
@@ -54,7 +54,7 @@ class MySqlDialect:
 
     def enter(self, address: ServerAddress) -> AbstractContextManager[MySqlSession]:
         """Open a session."""
-        return entered(address, self.tls)
+        return entered(address, self.line)
 
     def quote(self, name: str) -> str:
         """Return a quoted identifier."""

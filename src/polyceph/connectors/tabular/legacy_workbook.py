@@ -62,11 +62,7 @@ def _differing(ours: Sequence[Any], types: Sequence[int], theirs: Sequence[Any])
     """Yield the columns that only one reader finds filled, whose texts differ, or that hold an error."""
     for at in range(max(len(ours), len(types))):
         value, kind = ours[at] if at < len(ours) else "", types[at] if at < len(types) else _EMPTY
-        if kind == _TEXT:
-            is_same = value == theirs[at]
-        else:
-            is_same = (value == "") is (kind in (_EMPTY, _BLANK))
-        if not is_same:
+        if value != theirs[at] if kind == _TEXT else (value == "") is not (kind in (_EMPTY, _BLANK)):
             yield at
 
 
