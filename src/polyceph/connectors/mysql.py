@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import duckdb
 from sqlglot import exp
 
-from polyceph.connectors.mysql_dialect import ZERO_DATE, MySqlDialect, is_wall
+from polyceph.connectors.mysql_dialect import ZERO_DATE, MySqlDialect, is_bytes, is_wall
 from polyceph.connectors.mysql_options import MySqlDataset, MySqlSource
 from polyceph.connectors.mysql_session import attach, explained, query
 from polyceph.connectors.sql.database import DatabaseConnector
@@ -88,7 +88,7 @@ def _field(column: Column, source: str, at: int, reading: Reading, *, is_guard: 
         wall = exp.TryCast(this=value.copy(), to=exp.DataType.build("TIMESTAMP", dialect="duckdb"))
         found = instant(wall, zone=reading.dataset.timezone, ambiguous=reading.dataset.ambiguous)
         value = exp.func("coalesce", found, value)  # a zero date stays what it is, so that the lake refuses it
-    elif source_type == "BLOB":  # of a query: text in a binary collation; what is no UTF-8 breaks off
+    elif is_bytes(source_type):
         value = exp.Anonymous(this="decode", expressions=[value])
     elif source_type.startswith(("binary", "varbinary", "blob", "tinyblob", "mediumblob", "longblob")):
         value = exp.cast(value, exp.DataType.build("VARCHAR", dialect="duckdb"))
