@@ -28,8 +28,15 @@ from polyceph.settings import LakeAddress
 
 _REMOTE_FILE_BYTES = 128 * 1024 * 1024
 """A file for a bucket passes through memory when it is sent."""
-_PARQUET = {"COMPRESSION": "zstd", "COMPRESSION_LEVEL": "1", "PARQUET_VERSION": "v2", "DICTIONARY_SIZE_LIMIT": "4000"}
-"""As DuckLake itself writes (`provision.PARQUET`). The smaller dictionary takes a fifth of the processor time away and no byte is added."""
+_PARQUET = {
+    "COMPRESSION": "zstd",
+    "COMPRESSION_LEVEL": "1",
+    "PARQUET_VERSION": "v2",
+    "DICTIONARY_SIZE_LIMIT": "4000",
+    "ROW_GROUP_SIZE": "61440",
+}
+"""As DuckLake itself writes (`provision.PARQUET`), but for two: the smaller dictionary takes a fifth of the processor time away and no byte is
+added; a source that answers on one connection has to wait less for rows of half as large a group to be written."""
 _BESIDE = "COMPRESSION snappy"
 """For files that are gone after the load."""
 _STEPS = ("taken", "whole", "rows")
