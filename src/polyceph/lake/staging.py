@@ -35,8 +35,8 @@ _PARQUET = {
     "DICTIONARY_SIZE_LIMIT": "4000",
     "ROW_GROUP_SIZE": "61440",
 }
-"""As DuckLake itself writes (`provision.PARQUET`), but for two: the smaller dictionary takes a fifth of the processor time away and no byte is
-added; a source that answers on one connection has to wait less for rows of half as large a group to be written."""
+"""As DuckLake itself writes (`provision.PARQUET`), but for two. The smaller dictionary takes a fifth of the processor time away and no byte
+is added. A source that answers on one connection waits less for rows of half as large a group to be written."""
 _BESIDE = "COMPRESSION snappy"
 """For files that are gone after the load."""
 _STEPS = ("taken", "whole", "rows")

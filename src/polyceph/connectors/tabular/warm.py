@@ -141,10 +141,12 @@ def serve() -> None:
 
 def _prepare() -> None:
     """Import what reading takes, before anything is read."""
+    import pyarrow as pa
     import python_calamine  # noqa: F401
 
     from polyceph.connectors.tabular import columnar, delimited, elements, fixed, records, sampling, workbook, worker  # noqa: F401
 
+    pa.array([0.0])  # at the first list pyarrow imports pandas, where that is installed, which takes a tenth of a second
     gc.freeze()
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import python_calamine as calamine
 
 from polyceph.connectors.tabular.findings import Findings
@@ -29,7 +31,7 @@ from polyceph.connectors.tabular.headers import (
 from polyceph.connectors.tabular.legacy_workbook import compared_cells, is_legacy
 from polyceph.connectors.tabular.natives import native, shown
 from polyceph.connectors.tabular.options import FilesDataset, cell_range, column_letters
-from polyceph.connectors.tabular.spool import BATCH_ROWS, Locate, Portion
+from polyceph.connectors.tabular.spool import Locate, Portion
 from polyceph.connectors.tabular.totals import looks_like_total, stops_here
 from polyceph.connectors.tabular.uniform import uniform
 from polyceph.connectors.types import arrow_type
@@ -38,6 +40,8 @@ from polyceph.sdk import Column, Invalid, NotFound, Problem
 
 _LARGEST_AREA = 100_000_000
 """Cells of one sheet; a sheet that claims more is refused before it is expanded."""
+_PART_ROWS = 16_384
+"""Rows whose cells are turned into Arrow at once: more of them do not stay in the processor's cache from one look to the next."""
 _ERROR_CELL = re.compile(rb'<c\b(?=[^>]*\bt="e")[^>]*\br="([A-Z]+[0-9]+)"[^>]*>(?:<f[^>]*/>|<f\b.*?</f>)?\s*<v>([^<]*)</v>', re.DOTALL)
 Grid = list[tuple[int, list[Any]]]
 
@@ -193,8 +197,8 @@ def _until_blank(rows: Grid, begin: int, end: int) -> Grid:
 
 
 def _header(table: _Table, merged: list[Any] | None, columns: tuple[Column, ...], dataset: FilesDataset, findings: Findings) -> Header:
-    rows = [(number, row) for number, row in table.rows if number > dataset.skip_rows]
-    top = [(number, [shown(value) for value in row]) for number, row in rows[: SEARCHED_ROWS + dataset.skip_rows]]
+    rows = (found for found in table.rows if found[0] > dataset.skip_rows)
+    top = [(number, [shown(value) for value in row]) for number, row in islice(rows, SEARCHED_ROWS + dataset.skip_rows)]
     filled = [row for row in top if any(cell.strip() for cell in row[1])]
     if not filled:
         raise Invalid(f"{findings.file}, sheet {table.sheet} holds no row")
@@ -229,18 +233,15 @@ def _unmerged(table: _Table, number: int, cells: list[str], merged: list[Any]) -
 
 
 def _body(table: _Table, header: Header, dataset: FilesDataset, findings: Findings) -> Grid:
-    body: Grid = []
-    blank = 0
-    for number, row in table.rows:
-        if number <= max(header.last_row, dataset.skip_rows):
-            continue
-        if _is_blank(row):
-            blank += 1
-            continue
-        if dataset.stop_at is not None and stops_here([shown(v) for v in row], dataset.stop_at):
-            findings.note("stop_at", "reading stopped here", f"row {number}")
-            break
-        body.append((number, row))
+    above = max(header.last_row, dataset.skip_rows)
+    below = [(number, row) for number, row in table.rows if number > above]
+    stop = dataset.stop_at
+    end = next((at for at, (_, row) in enumerate(below) if stops_here([shown(v) for v in row], stop)), None) if stop is not None else None
+    if end is not None:
+        findings.note("stop_at", "reading stopped here", f"row {below[end][0]}")
+    below = below[:end]
+    body = [found for found in below if not _is_blank(found[1])]
+    blank = len(below) - len(body)
     if dataset.skip_footer:
         body = body[: -dataset.skip_footer]
     if blank:
@@ -256,10 +257,10 @@ def _is_blank(row: list[Any]) -> bool:
     return not any(not isinstance(value, str) or value.strip() for value in row)
 
 
-def _last_total(part: Grid, cells: list[tuple[Any, ...]]) -> int | None:
+def _last_total(part: Grid, texts: list[pa.Array]) -> int | None:
     """Return the number of the last row that looks like a total. The different texts of the columns tell first whether there may be one."""
-    texts = {value for column in cells if str in map(type, column) for value in column if type(value) is str}
-    if not any(looks_like_total((text,)) for text in texts):
+    different = (text for column in texts if column.null_count < len(column) for text in pc.unique(column).to_pylist() if text)
+    if not any(looks_like_total((text,)) for text in different):
         return None
     return next((n for n, row in reversed(part) if looks_like_total(v for v in row if isinstance(v, str))), None)
 
@@ -347,16 +348,16 @@ def _reject_errors(
 
 def _portions(body: Grid, positions: list[int], columns: tuple[Column, ...], table: _Table, findings: Findings) -> Iterator[Portion]:
     total = None
-    for begin in range(0, len(body), BATCH_ROWS):
-        part = body[begin : begin + BATCH_ROWS]
+    for begin in range(0, len(body), _PART_ROWS):
+        part = body[begin : begin + _PART_ROWS]
         rows = [number for number, _ in part]
         cells = list(zip(*(row for _, row in part), strict=True))
-        total = _last_total(part, cells) or total
         texts, natives = [], []
         for column, at in zip(columns, positions, strict=True):
             made = uniform(cells[at], column) or _one_by_one(cells[at], column, rows, partial(table.place, column=at), findings)
             texts.append(made[0])
             natives.append(made[1])
+        total = _last_total(part, texts) or total
         yield Portion(pa.array(rows, pa.int64()), texts, natives)
     if total is not None:
         findings.note("total", f"the last row that looks like a total is row {total}; it is kept", f"row {total}")
