@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 import xlsxwriter
+import xlwt
 from moto.server import ThreadedMotoServer
 from pyarrow import parquet
 
@@ -415,6 +416,44 @@ def test_an_empty_required_cell_is_named_once(folder: Path) -> None:
         "B5": "the cell holds the error #N/A",
     }
     assert len(error.problems) == 4
+
+
+def old_workbook(folder: Path, rows: list[list[str]]) -> Path:
+    """Write an XLS; a cell of `#N/A` becomes that error."""
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("S")
+    for at, row in enumerate(rows):
+        for column, text in enumerate(row):
+            if text == "#N/A":
+                sheet.row(at).set_cell_error(column, 42)
+            else:
+                sheet.write(at, column, text)
+    path = folder / "in" / "x.xls"
+    book.save(str(path))
+    return path
+
+
+def test_an_error_in_an_old_workbook_is_named_by_its_cell(folder: Path) -> None:
+    old_workbook(folder, [["code", "name"], ["a", "b"], ["c", "#N/A"], ["", "e"]])
+    columns = (Column("code", "string"), Column("name", "string"))
+    [problem] = refusal(folder, {"path": "x.xls"}, columns=columns).problems
+    assert (problem.place, problem.message) == ("sheet S, cell B3", "the cell holds the error #N/A")
+
+
+@pytest.mark.parametrize("index", [0, 5_000_000], ids=["of another text", "of none"])
+def test_an_old_workbook_whose_readers_do_not_agree_is_refused(folder: Path, index: int) -> None:
+    columns = (Column("code", "string"), Column("name", "string"))
+    path = old_workbook(folder, [["code", "name"], ["a", "b"], ["c", "d"]])
+    assert [(row["code"], row["name"]) for row in rows(ask(folder, {"path": "x.xls"}, columns=columns)[0])] == [("a", "b"), ("c", "d")]
+    data = bytearray(path.read_bytes())
+    last = data.rindex(b"\xfd\x00\x0a\x00\x02\x00\x01\x00")  # the cell in row 2 and column 1: a text by its number
+    data[last + 10 : last + 14] = index.to_bytes(4, "little")
+    path.write_bytes(data)
+    if index:
+        error = refusal(folder, {"path": "x.xls"}, columns=columns)
+        assert "its readers do not agree" in error.message
+    else:  # both read the other text: the file says so
+        assert [row["name"] for row in rows(ask(folder, {"path": "x.xls"}, columns=columns)[0])] == ["b", "code"]
 
 
 def test_an_empty_required_field_of_a_text_names_its_line(folder: Path) -> None:
