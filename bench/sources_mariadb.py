@@ -129,7 +129,7 @@ def connectorx_parquet(place: Bench, server: MariaDb, number: int) -> None:
 
 
 def rivals_of(place: Bench, server: MariaDb) -> dict[str, Callable[[int], None]]:
-    """Return dlt in its two fast ways, as whole processes."""
+    """Return dlt in its two fast ways and sling, as whole processes; ingestr makes decimals of MariaDB's doubles, which it then refuses."""
     with psycopg.connect(place.admin.url(), autocommit=True) as session:
         for backend in DLT_BACKENDS:
             session.execute(f"CREATE DATABASE dlt_{backend}")
@@ -142,7 +142,10 @@ def rivals_of(place: Bench, server: MariaDb) -> dict[str, Callable[[int], None]]
         own = {"backend": backend, "catalogue": catalogue, "folder": folder, "extensions": place.extensions}
         return lambda _: rivals.dlt(source, f"source.{SOURCE}", **own)
 
-    return {f"dlt_{backend} to ducklake": dlt(backend) for backend in DLT_BACKENDS}
+    table, plain = f"source.{SOURCE}", source.replace("mysql+pymysql", "mysql")
+    return {f"dlt_{backend} to ducklake": dlt(backend) for backend in DLT_BACKENDS} | {
+        "sling to csv": lambda _: rivals.sling(f"{plain}?tls=false", table, folder=place.folder),
+    }
 
 
 if __name__ == "__main__":

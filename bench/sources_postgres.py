@@ -71,7 +71,7 @@ def rivals_of(place: Bench) -> dict[str, Callable[[int], None]]:
     return {
         **{f"dlt_{backend} to ducklake": dlt(backend) for backend in DLT_BACKENDS},
         "ingestr to duckdb": lambda _: rivals.ingestr(source, table, folder=folder("ingestr")),
-        "sling to csv": lambda _: rivals.sling(source, table, folder=folder("sling")),
+        "sling to csv": lambda _: rivals.sling(f"{source}?sslmode=disable", table, folder=folder("sling")),
     }
 
 
