@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from polyceph.bootstrap.declared import usable_federation
-from polyceph.bootstrap.platform import Platform, code_commit, this_actor
-from polyceph.core.model.domain import Domain
+from polyceph.bootstrap.deciding import informed_decider
+from polyceph.bootstrap.declared import SystemClock, usable_federation
+from polyceph.bootstrap.platform import Platform, code_commit
+from polyceph.bootstrap.rights import acting_principal
 from polyceph.core.model.drift import Drift, Edit, State
 from polyceph.core.model.event import Actor
+from polyceph.core.model.federation import Federation
 from polyceph.core.usecases import drift as usecases
 from polyceph.core.usecases.federation import apply_federation
 from polyceph.declarations.edits import edited_contract, edited_entry
@@ -21,7 +23,7 @@ from polyceph.lake.outbox import outbox_taken
 from polyceph.lake.quarantine import waiting_sightings
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
-Decide = Callable[[PostgresUnitOfWork, usecases.Question, usecases.Write, Actor], str]
+Decide = Callable[[PostgresUnitOfWork, usecases.Question, usecases.Write, usecases.Deciding], str]
 
 
 def drifts(platform: Platform, *, every: bool) -> tuple[Drift, ...]:
@@ -47,44 +49,46 @@ def originals(platform: Platform, one: Drift) -> tuple[str, ...]:
 
 def accept(platform: Platform, number: int, person: str | None) -> str:
     """Let the contract promise what came; return the contract's version."""
-    return _decide(platform, number, person, lambda work, asked, write, actor: usecases.accept(work, asked, write, actor=actor))
+    return _decide(platform, number, person, lambda work, asked, write, by: usecases.accept(work, asked, write, by=by))
 
 
 def map_names(platform: Platform, number: int, person: str | None, names: Mapping[str, str]) -> str:
     """Keep the contract's promise under the source's new names; return the contract's version."""
-    return _decide(platform, number, person, lambda work, asked, write, actor: usecases.map_names(work, asked, names, write, actor=actor))
+    return _decide(platform, number, person, lambda work, asked, write, by: usecases.map_names(work, asked, names, write, by=by))
 
 
 def refuse(platform: Platform, number: int, person: str | None) -> None:
     """Keep that what drifts is never loaded."""
 
-    def decide(work: PostgresUnitOfWork, asked: usecases.Question, _: usecases.Write, actor: Actor) -> str:
-        usecases.refuse(work, asked, actor=actor)
+    def decide(work: PostgresUnitOfWork, asked: usecases.Question, _: usecases.Write, by: usecases.Deciding) -> str:
+        usecases.refuse(work, asked, by=by)
         return ""
 
     _decide(platform, number, person, decide)
 
 
 def _decide(platform: Platform, number: int, person: str | None, decide: Decide) -> str:
-    one, me = drift(platform, number), this_actor()
-    actor = Actor(me.kind, me.id, person) if person and person != me.id else me
+    one = drift(platform, number)
     dataset, work = one.sighting.dataset, PostgresUnitOfWork(platform.engine)
+    federation = _federation(platform, dataset.domain)
+    who, now = acting_principal(platform, person, federation), SystemClock().now()
+    by = usecases.Deciding(who, informed_decider(lambda: federation), now)
     with outbox_taken(platform.server.admin.at(platform.addresses.databases.lake)) as outbox:
         waiting = [said.id for said in waiting_sightings(outbox) if usecases.is_about(said, one)]
-        question = usecases.Question(one, _domain(platform, dataset.domain), waiting)
-        version = decide(work, question, lambda edits, new: _write(platform, question, (edits, new), actor), actor)
+        question = usecases.Question(one, federation.domains[dataset.domain], waiting)
+        version = decide(work, question, lambda edits, new: _write(platform, question, (edits, new), who.actor), by)
         if version:
-            _apply(platform, dataset.domain, actor)  # what a decision had written when it was killed is applied by the next
+            _apply(platform, dataset.domain, who.actor)  # what a decision had written when it was killed is applied by the next
         platform.record_drifts()  # tells the domain
     return version
 
 
-def _domain(platform: Platform, name: str) -> Domain:
-    """Return a domain as it is declared now: a long-lived process may have read it before somebody edited it."""
+def _federation(platform: Platform, name: str) -> Federation:
+    """Return what is declared now, if of this domain it is right: a long-lived process may have read it before somebody edited it."""
     usable = usable_federation(platform.settings)
     if name not in usable.federation.domains:
         raise Invalid(f"the declarations of {name} are wrong, so nothing is decided", problems=usable.refused.get(name, ()))
-    return usable.federation.domains[name]
+    return usable.federation
 
 
 def _write(platform: Platform, question: usecases.Question, what: tuple[tuple[Edit, ...], str], actor: Actor) -> None:

@@ -64,11 +64,11 @@ def principal(settings: Settings, federation: Federation, person: str | None, *,
     return Principal(actor, Standing.LEFT if has_left else Standing.ACTIVE, roles, person, known.name if known else "")
 
 
-def acting_principal(platform: Platform, person: str | None) -> Principal:
-    """Return who acts at this keyboard, for herself or, with `person`, for whom she types."""
+def acting_principal(platform: Platform, person: str | None, federation: Federation | None = None) -> Principal:
+    """Return who acts at this keyboard, for herself or, with `person`, for whom she types; `federation` is newer than the platform's."""
     me = this_actor()
     name = person or me.id
-    declared = principal(platform.settings, platform.federation, name)
+    declared = principal(platform.settings, federation or platform.federation, name)
     actor = me if name == me.id else Actor(me.kind, me.id, name)
     found = lasting(platform.queries().emergencies(is_open=True), name, SystemClock().now())
     return Principal(actor, declared.standing, declared.roles, name, declared.name, emergencies=found)

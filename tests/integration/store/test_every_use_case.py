@@ -66,7 +66,6 @@ from polyceph.store.queries import PostgresQueries
 from polyceph.store.unit_of_work import PostgresUnitOfWork
 
 NOW = datetime.now(UTC)
-OWNER, STRANGER = Actor(ActorKind.PERSON, "root", "anne.dupont"), Actor(ActorKind.PERSON, "root")
 KEY = b"k" * 32
 
 
@@ -130,6 +129,8 @@ def question(world: World, number: int = 1) -> drift.Question:
 
 PAT = Principal(Actor(ActorKind.PERSON, "pat"), Standing.ACTIVE, {FEDERATION: frozenset({Role.PLATFORM_ENGINEER})}, "pat")
 LUC = Principal(Actor(ActorKind.PERSON, "luc"), Standing.ACTIVE, {"education": frozenset({Role.ENGINEER})}, "luc")
+ANNES = Principal(Actor(ActorKind.PERSON, "root", "anne.dupont"), Standing.ACTIVE, {"education": frozenset({Role.OWNER})}, "anne.dupont")
+OWNER, STRANGER = (drift.Deciding(who, decide, NOW) for who in (ANNES, LUC))
 OPENING = Opening("education", "pat", 2, "the nightly load fails on a row")
 
 
@@ -268,19 +269,19 @@ CASES: dict[str, list[Case]] = {
         ),
     ],
     "drift.accept": [
-        Case(lambda w: drift.accept(w.work, question(w), lambda *_: None, actor=OWNER), ("drift.accepted",)),
-        Case(lambda w: drift.accept(w.work, question(w), lambda *_: None, actor=STRANGER), ("drift.refused",), Denied),
-        Case(lambda w: drift.accept(w.work, question(w), unwritten, actor=OWNER), (), Invalid),
-        Case(lambda w: drift.accept(w.work, question(w, 99), lambda *_: None, actor=OWNER), (), Conflict),
+        Case(lambda w: drift.accept(w.work, question(w), lambda *_: None, by=OWNER), ("drift.accepted",)),
+        Case(lambda w: drift.accept(w.work, question(w), lambda *_: None, by=STRANGER), ("drift.refused",), Denied),
+        Case(lambda w: drift.accept(w.work, question(w), unwritten, by=OWNER), (), Invalid),
+        Case(lambda w: drift.accept(w.work, question(w, 99), lambda *_: None, by=OWNER), (), Conflict),
     ],
     "drift.map_names": [
-        Case(lambda w: drift.map_names(w.work, question(w), {}, lambda *_: None, actor=OWNER), ("drift.mapped",)),
-        Case(lambda w: drift.map_names(w.work, question(w), {"nobody": "x"}, lambda *_: None, actor=OWNER), (), Invalid),
-        Case(lambda w: drift.map_names(w.work, question(w), {}, lambda *_: None, actor=STRANGER), ("drift.refused",), Denied),
+        Case(lambda w: drift.map_names(w.work, question(w), {}, lambda *_: None, by=OWNER), ("drift.mapped",)),
+        Case(lambda w: drift.map_names(w.work, question(w), {"nobody": "x"}, lambda *_: None, by=OWNER), (), Invalid),
+        Case(lambda w: drift.map_names(w.work, question(w), {}, lambda *_: None, by=STRANGER), ("drift.refused",), Denied),
     ],
     "drift.refuse": [
-        Case(lambda w: drift.refuse(w.work, question(w), actor=OWNER), ("drift.refused",)),
-        Case(lambda w: drift.refuse(w.work, question(w), actor=STRANGER), ("drift.refused",), Denied),
+        Case(lambda w: drift.refuse(w.work, question(w), by=OWNER), ("drift.refused",)),
+        Case(lambda w: drift.refuse(w.work, question(w), by=STRANGER), ("drift.refused",), Denied),
     ],
     "emergencies.open_emergency": [
         Case(lambda w: open_emergency(w, person="luc"), ("emergency.opened",)),

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from polyceph.core.model.classification import Classification
 from polyceph.core.model.contract import Column, Contract
 from polyceph.core.model.dataset import DatasetId, Zone
-from polyceph.core.model.domain import Domain
 from polyceph.core.model.drift import Form, FormColumn, Kind, Sighting, as_body, from_body
 from polyceph.core.model.place import Place
 from polyceph.core.policies.contract_versions import TABLE, accepting, mapping, next_version, unmapped
-from polyceph.core.policies.drift import differences, may_decide, stops
+from polyceph.core.policies.drift import differences, stops
 from polyceph.errors import Invalid
 
 PLACE = Place("domains/a/contracts/t.odcs.yaml", 1, 1)
@@ -186,11 +185,3 @@ def test_what_is_no_sighting_is_refused_without_its_values(value: object) -> Non
 
     with pytest.raises(Invalid, match="a drift cannot be read"):
         from_body(json.dumps(value))
-
-
-def test_the_data_owner_decides_and_nobody_else() -> None:
-    domain = Domain("a", {}, "owner", "steward", "interim", "c", "domains/a", PLACE)
-    assert may_decide("anne", "anne", domain).allowed
-    assert may_decide("interim", "anne", domain).allowed
-    for person in ("steward", "owner", "", "root"):
-        assert not may_decide(person, "anne", domain).allowed

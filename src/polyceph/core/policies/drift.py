@@ -1,4 +1,4 @@
-"""How a delivery's form differs from the contract and from the last form, which differences stop a load, and who decides about them."""
+"""How a delivery's form differs from the contract and from the last form, and which differences stop a load."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from polyceph.core.model.contract import Column, Contract
-from polyceph.core.model.decision import Decision
-from polyceph.core.model.domain import Domain
 from polyceph.core.model.drift import Difference, Form, FormColumn, Kind
 
 ENOUGH_ROWS = 20
@@ -45,15 +43,6 @@ def differences(contract: Contract, last: Form | None, form: Form) -> tuple[Diff
 def stops(found: tuple[Difference, ...]) -> bool:
     """Tell whether a delivery with these differences has to wait for a decision."""
     return any(one.stops for one in found)
-
-
-def may_decide(person: str, dataset_owner: str, domain: Domain) -> Decision:
-    """Refuse a decision by anybody but the dataset's data owner or the domain's interim owner; a steward may look and propose."""
-    allowed = tuple(dict.fromkeys(one for one in (dataset_owner, domain.interim_owner) if one))
-    if person and person in allowed:
-        return Decision(True, "drift", f"{person} answers for the dataset")
-    reason = f"{person or 'nobody'} does not decide about it: its data owner does"
-    return Decision(False, "drift", reason, good=allowed, hint=f"ask {' or '.join(allowed)}; say who decides with --as")
 
 
 def folded(text: str) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from polyceph.core.model.access import Action, Principal
+from polyceph.core.model.access import Question as Request
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.domain import Domain
 from polyceph.core.model.drift import Drift, Edit, SaidSighting, Sighting, State, from_body
 from polyceph.core.model.event import Actor, ActorKind, Event
+from polyceph.core.policies.authorisation import Decide
 from polyceph.core.policies.contract_versions import TABLE, accepting, mapping, next_version, unmapped
-from polyceph.core.policies.drift import may_decide
 from polyceph.core.ports import Queries, UnitOfWork
 from polyceph.errors import Conflict, Denied, Invalid, NotFound
 
@@ -45,6 +48,20 @@ class Question:
         return self.domain.contracts[dataset]
 
 
+@dataclass(frozen=True)
+class Deciding:
+    """Who decides, what tells whether she may, and when."""
+
+    who: Principal
+    decide: Decide
+    now: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """Return who it is, for the journal."""
+        return self.who.actor
+
+
 def record_sightings(uow: UnitOfWork, queries: Queries, said: Sequence[SaidSighting]) -> Settlement:
     """Make one task per change of a dataset of the deliveries that wait in the outbox; return what the outbox does not know yet.
 
@@ -68,26 +85,26 @@ def record_sightings(uow: UnitOfWork, queries: Queries, said: Sequence[SaidSight
     return Settlement(told, unreadable, found)
 
 
-def accept(uow: UnitOfWork, question: Question, write: Write, *, actor: Actor) -> str:
+def accept(uow: UnitOfWork, question: Question, write: Write, *, by: Deciding) -> str:
     """Let the contract promise what came: write its new version, keep the decision, return the version.
 
     Raises:
-        Denied: the actor does not answer for the dataset; that is recorded.
+        Denied: she may not decide about the dataset; that is recorded.
         Conflict: somebody has decided already.
     """
-    _must_decide(uow, question, actor)
-    return _write(uow, question, accepting(question.contract, question.drift.sighting), write, (State.ACCEPTED, actor))
+    _must_decide(uow, question, by)
+    return _write(uow, question, accepting(question.contract, question.drift.sighting), write, (State.ACCEPTED, by.actor))
 
 
-def map_names(uow: UnitOfWork, question: Question, names: Mapping[str, str], write: Write, *, actor: Actor) -> str:
+def map_names(uow: UnitOfWork, question: Question, names: Mapping[str, str], write: Write, *, by: Deciding) -> str:
     """Keep the contract's promise and find its columns under other names; return the version. `names`: contract's column → the source's.
 
     Raises:
-        Denied: the actor does not answer for the dataset; that is recorded.
+        Denied: she may not decide about the dataset; that is recorded.
         Invalid: a name is not known, or something is left that no mapping settles.
         Conflict: somebody has decided already.
     """
-    _must_decide(uow, question, actor)
+    _must_decide(uow, question, by)
     sighting = question.drift.sighting
     _refuse_unknown(question.contract, sighting, names)
     if left := unmapped(sighting, names):
@@ -95,18 +112,18 @@ def map_names(uow: UnitOfWork, question: Question, names: Mapping[str, str], wri
             f"drift {question.drift.number} is not settled by a mapping: {'; '.join(map(str, left))}",
             hint="name the source's column with --column CONTRACT=SOURCE, or accept or refuse it",
         )
-    return _write(uow, question, mapping(sighting, names), write, (State.MAPPED, actor))
+    return _write(uow, question, mapping(sighting, names), write, (State.MAPPED, by.actor))
 
 
-def refuse(uow: UnitOfWork, question: Question, *, actor: Actor) -> None:
+def refuse(uow: UnitOfWork, question: Question, *, by: Deciding) -> None:
     """Keep that what drifts is not to be loaded, ever: the source has to deliver anew.
 
     Raises:
-        Denied: the actor does not answer for the dataset; that is recorded.
+        Denied: she may not decide about the dataset; that is recorded.
         Conflict: somebody has decided already.
     """
-    _must_decide(uow, question, actor)
-    _decide(uow, question, (State.REFUSED, actor))
+    _must_decide(uow, question, by)
+    _decide(uow, question, (State.REFUSED, by.actor))
 
 
 def is_about(said: SaidSighting, drift: Drift) -> bool:
@@ -135,16 +152,16 @@ def _find(uow: UnitOfWork, one: SaidSighting, sighting: Sighting) -> bool:
     return number is not None
 
 
-def _must_decide(uow: UnitOfWork, question: Question, actor: Actor) -> None:
+def _must_decide(uow: UnitOfWork, question: Question, by: Deciding) -> None:
     drift = question.drift
     if drift.state is not State.WAITING:
         raise Conflict(f"drift {drift.number} is {drift.state} by {drift.decided_by}", hint=f"polyceph drift show {drift.number}")
-    known = question.domain.datasets.get(drift.sighting.dataset)
-    decision = may_decide(actor.on_behalf_of or actor.id, known.owner if known else question.domain.owner, question.domain)
+    dataset = drift.sighting.dataset
+    decision = by.decide(by.who, Request(Action.DRIFT_DECIDE, by.now, dataset.domain, str(dataset)))
     if decision.allowed:
         return
     with uow:
-        event = _event(drift.sighting, "drift.refused", actor, {"number": drift.number})
+        event = _event(drift.sighting, "drift.refused", by.actor, {"number": drift.number})
         _record(uow, replace(event, allowed=False, policy=decision.policy, reason=decision.reason), drift.sighting)
         uow.commit()
     raise Denied(decision.reason, hint=decision.hint)
