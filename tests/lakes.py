@@ -20,7 +20,7 @@ from polyceph.core.source_ports import LoadReport
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.provision import provision_lake
-from polyceph.sdk import NO_REJECTS, Column, Connector, Contract, DatasetId, Demand, Tolerance, Zone
+from polyceph.sdk import NO_REJECTS, Column, Connector, Contract, DatasetId, Demand, LoadMode, Tolerance, Zone
 from polyceph.settings import LakeAddress, ObjectStorage, PostgresAddress
 
 COMMIT = LakeCommit("anne", "load", "run-1", "c0ffee", {})
@@ -67,10 +67,12 @@ class Loading:
         *,
         run: str | None = None,
         tolerance: Tolerance = NO_REJECTS,
+        mode: LoadMode | None = None,
     ) -> list[LoadReport]:
         """Load what is new; each call is a run of its own unless it says another one."""
         demand = replace(self.demand(contract, options, run=run), tolerance=tolerance)
-        return [self.lake.load(replace(d, tolerance=tolerance), contract, COMMIT) for d in connector.deliveries(demand)]
+        found = connector.deliveries(demand)
+        return [self.lake.load(replace(d, tolerance=tolerance, mode=mode or d.mode), contract, COMMIT) for d in found]
 
     def rows(self, contract: Contract, columns: str = "* EXCLUDE (_load, _origin, _row, _change)") -> list[tuple[Any, ...]]:
         """Return what the raw table holds, ordered by its first column."""

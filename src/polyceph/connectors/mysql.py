@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import duckdb
 from sqlglot import exp
 
-from polyceph.connectors.mysql_dialect import ZERO_DATE, MySqlDialect, is_bytes, is_wall
+from polyceph.connectors.mysql_dialect import ZERO_DATE, MySqlDialect, is_bytes, is_wall, type_name
 from polyceph.connectors.mysql_options import MySqlDataset, MySqlSource
 from polyceph.connectors.mysql_session import attach, explained, query
 from polyceph.connectors.sql.database import DatabaseConnector
@@ -19,6 +19,8 @@ from polyceph.connectors.sql.walls import instant
 from polyceph.connectors.types import duckdb_type
 from polyceph.connectors.validation import validated
 from polyceph.sdk import Column, Invalid, Options, Pushdown
+
+_TEXTUAL = ("string", "array", "object")
 
 
 class MySqlConnector(DatabaseConnector):
@@ -35,29 +37,36 @@ class MySqlConnector(DatabaseConnector):
 
     def dialect(self) -> MySqlDialect:
         """Return MySQL's SQL, and how its server is entered."""
-        return MySqlDialect(self._source().line(self._base))
+        return MySqlDialect(self._source().transport(self._base))
 
     def rows(self, address: ServerAddress, reading: Reading) -> Pushdown:
         """Return the pushdown; each `prepare` attaches the server under a name of its own."""
         _refuse_zone_of_query(reading)
-        quick, careful = self._pushdown(self.dialect(), address, reading), replace(self.dialect(), is_careful=True)
-        return replace(quick, careful=self._pushdown(careful, address, reading)) if self.dialect().dates(reading) else quick
+        _refuse_bits_of_query(reading)
+        dialect = self.dialect()
+        careful = _pushdown(replace(dialect, is_careful=True), address, reading)
+        return replace(_pushdown(dialect, address, reading), careful=careful) if dialect.dates(reading) else careful
 
-    def _pushdown(self, dialect: MySqlDialect, address: ServerAddress, reading: Reading) -> Pushdown:
-        dates = dialect.dates(reading)
-        statement = rows_of(dialect, reading, *([dialect.zero_date(dates)] if dates else []))
-
-        def prepare(connection: Any) -> str:
-            try:
-                alias = attach(connection, address, dialect.line)
-            except duckdb.Error as error:
-                raise explained(error, address) from None
-            return _select(reading, statement, alias, guard=dates[0] if dates else None).sql(dialect="duckdb")
-
-        return Pushdown(prepare)
+    def type_word(self, source_type: str) -> str:
+        """Return a type without its length and values."""
+        return type_name(source_type)
 
     def _source(self) -> MySqlSource:
         return validated(MySqlSource, self._options, "source of connector mysql")
+
+
+def _pushdown(dialect: MySqlDialect, address: ServerAddress, reading: Reading) -> Pushdown:
+    dates = dialect.dates(reading)
+    statement = rows_of(dialect, reading, *([dialect.zero_date(dates.values())] if dates else []))
+
+    def prepare(connection: Any) -> str:
+        try:
+            alias = attach(connection, address, dialect.transport)
+        except duckdb.Error as error:
+            raise explained(error, address) from None
+        return _select(reading, statement, alias, guard=next(iter(dates), None)).sql(dialect="duckdb")
+
+    return Pushdown(prepare)
 
 
 def _refuse_zone_of_query(reading: Reading) -> None:
@@ -71,9 +80,17 @@ def _refuse_zone_of_query(reading: Reading) -> None:
         )
 
 
-def _select(reading: Reading, statement: Statement, alias: str, *, guard: str | None) -> exp.Select:
-    """Return the SELECT over the server's answer; where the server tells of a zero date, the column `guard` breaks it off."""
-    fields = [_field(column, source, at, reading, is_guard=source == guard) for at, (column, source) in enumerate(reading.columns)]
+def _refuse_bits_of_query(reading: Reading) -> None:
+    """Refuse bytes of a query that are promised as anything but text: of bits the server tells nothing else."""
+    types = reading.relation.columns
+    found = [source for column, source in reading.columns if types[source] == "BLOB" and column.logical_type not in _TEXTUAL]
+    if found:
+        raise Invalid(f"the query gives bytes for {', '.join(found)}", hint="write CAST(… AS UNSIGNED) or CAST(… AS CHAR) in the query")
+
+
+def _select(reading: Reading, statement: Statement, alias: str, *, guard: int | None) -> exp.Select:
+    """Return the SELECT over the server's answer; where the server tells of a zero date, the column at `guard` breaks it off."""
+    fields = [_field(column, source, at, reading, is_guard=at == guard) for at, (column, source) in enumerate(reading.columns)]
     return exp.select(*fields).from_(query(alias, statement))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
-from polyceph.connectors.mysql_options import Line
+from polyceph.connectors.mysql_options import Transport
 from polyceph.connectors.mysql_session import MySqlSession, entered
 from polyceph.connectors.sql.dialect import Row, Session, Statement
 from polyceph.connectors.sql.options import ServerAddress
@@ -39,19 +39,19 @@ _LOGICAL = {"date": "date", "time": "time", "datetime": "timestamp", "timestamp"
 
 def is_wall(source_type: str) -> bool:
     """Tell whether a type holds wall-clock times: DATETIME does, TIMESTAMP is an instant."""
-    return _name(source_type) == "datetime"
+    return type_name(source_type) == "datetime"
 
 
 def is_bytes(source_type: str) -> bool:
     """Tell whether a text comes as the bytes of its UTF-8: it does in a binary collation, of a query as of a table."""
-    return source_type == "BLOB" or (_name(source_type) in _PLAIN_TEXTS and source_type.endswith(" binary"))
+    return source_type == "BLOB" or (type_name(source_type) in _PLAIN_TEXTS and source_type.endswith(" binary"))
 
 
 @dataclass(frozen=True)
 class MySqlDialect:
     """MySQL's SQL. Of a query DuckDB's type names are known, in capitals; of a table the server's own."""
 
-    line: Line
+    transport: Transport
     is_careful: bool = False
     """Whether dates are read as the texts that they are: of a zero date DuckDB's extension makes NULL, another that is none breaks it."""
     title: ClassVar[str] = "MySQL"
@@ -59,7 +59,7 @@ class MySqlDialect:
 
     def enter(self, address: ServerAddress) -> AbstractContextManager[MySqlSession]:
         """Open a session."""
-        return entered(address, self.line)
+        return entered(address, self.transport)
 
     def quote(self, name: str) -> str:
         """Return a quoted identifier."""
@@ -83,7 +83,7 @@ class MySqlDialect:
         """Ask for a table's columns."""
         return Statement(
             "SELECT column_name,"
-            " CONVERT(CONCAT(column_type, CASE WHEN collation_name LIKE '%\\_bin' THEN ' binary' ELSE '' END) USING utf8mb4),"
+            " CONVERT(CONCAT(column_type, CASE WHEN RIGHT(collation_name, 4) = '_bin' THEN ' binary' ELSE '' END) USING utf8mb4),"
             " is_nullable, CASE column_key WHEN 'PRI' THEN 'YES' ELSE 'NO' END,"
             " column_comment FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
             parts,
@@ -99,7 +99,7 @@ class MySqlDialect:
 
     def kind(self, source_type: str) -> Kind | None:
         """Return the kind of cursor that a type makes."""
-        name = _name(source_type)
+        name = type_name(source_type)
         if name in _WHOLE or source_type in _OF_QUERY:
             return "integer"
         kinds: dict[str, Kind] = {
@@ -112,8 +112,8 @@ class MySqlDialect:
         return kinds.get(name)
 
     def field(self, name: str, source_type: str, column: Column | None) -> str:
-        """Return a column so that DuckDB's extension takes nothing away: of a zero date it makes NULL, of 40 digits a float."""
-        value, kind = self.quote(name), _name(source_type)
+        """Return a column so that DuckDB's extension takes nothing away, such as digits; what it makes of a zero date `zero_date` tells."""
+        value, kind = self.quote(name), type_name(source_type)
         if column is None or (kind in _TEXTS and kind not in _PLAIN_TEXTS):
             return f"CONVERT({value} USING utf8mb4) COLLATE utf8mb4_general_ci"
         if kind in ("bit", "BOOLEAN"):  # of a query DuckDB calls bit(1) a boolean
@@ -124,23 +124,25 @@ class MySqlDialect:
             or kind in ("float", "double", *_BYTES)
             or source_type in (*_OF_QUERY, "FLOAT", "BLOB", "VARCHAR")
         )
-        is_plain = is_plain or (digits is not None and int(digits[1]) <= 38) or source_type.startswith("DECIMAL(")
+        # Of decimals without a fraction, unsigned ones, and all of a query, DuckDB's extension takes one digit for a sign or a point.
+        is_exact = digits is not None and int(digits[1]) <= 38 and int(digits[2]) > 0 and "unsigned" not in source_type
+        is_plain = is_plain or is_exact
         is_plain = is_plain or self.is_native(source_type, column)
         is_float = source_type == "DOUBLE" and column.logical_type == "number" and not column.physical_type
         return value if is_plain or is_float else f"CAST({value} AS CHAR)"
 
     def is_native(self, source_type: str, column: Column) -> bool:
         """Tell whether a date or moment is read as one, and not as text."""
-        return not self.is_careful and duckdb_type(column) in _NATIVE.get(_name(source_type), ())
+        return not self.is_careful and duckdb_type(column) in _NATIVE.get(type_name(source_type), ())
 
-    def dates(self, reading: Reading) -> tuple[str, ...]:
-        """Return the columns whose dates and moments are read as such."""
+    def dates(self, reading: Reading) -> dict[int, str]:
+        """Return the places, and the source's columns, whose dates and moments are read as such."""
         types = reading.relation.columns
-        return tuple(source for column, source in reading.columns if self.is_native(types[source], column))
+        return {at: source for at, (column, source) in enumerate(reading.columns) if self.is_native(types[source], column)}
 
     def zero_date(self, columns: Iterable[str]) -> str:
         """Return the field that is a text where one of these columns holds a date of the year 0, NULL otherwise."""
-        found = " OR ".join(f"{self.quote(name)} < '0001-01-01'" for name in columns)
+        found = " OR ".join(f"{self.quote(name)} < '0001-01-01'" for name in dict.fromkeys(columns))
         return f"CASE WHEN {found} THEN 'a date of the year 0' END AS {self.quote(ZERO_DATE)}"
 
     def text(self, name: str, source_type: str) -> str:  # noqa: ARG002 -- all are cast alike
@@ -169,7 +171,7 @@ class MySqlDialect:
     def described(self, row: Row) -> SourceColumn:
         """Return a row of `columns` as a sample tells it."""
         name, source_type, nullable, primary, comment = (str(value or "") for value in row)
-        kind, digits = _name(source_type), _DIGITS.match(source_type)
+        kind, digits = type_name(source_type), _DIGITS.match(source_type)
         logical = "integer" if kind in (*_WHOLE, "bit") else "number" if digits else "object" if kind == "json" else _LOGICAL.get(kind)
         logical = logical or ("string" if kind in _TEXTS else None)
         physical = f"decimal({digits[1]},{digits[2]})" if digits and int(digits[1]) <= 38 else None
@@ -181,5 +183,6 @@ class MySqlDialect:
         return ()
 
 
-def _name(source_type: str) -> str:
+def type_name(source_type: str) -> str:
+    """Return the name of a type, without its length, its values and what is said behind them."""
     return re.split(r"[ (]", source_type, maxsplit=1)[0]

@@ -14,7 +14,7 @@ from polyceph.sdk import Misconfigured
 
 
 @dataclass(frozen=True)
-class Line:
+class Transport:
     """How the connection is encrypted, and whether it is compressed; with a CA the server's certificate must come from it."""
 
     mode: str
@@ -41,14 +41,14 @@ class MySqlSource(ServerSource):
         default=False, description="whether the server compresses what it sends: only worth its while over a line slower than 300 Mbit/s"
     )
 
-    def line(self, base: Path) -> Line:
-        """Return how to encrypt; raise `Misconfigured` when the file of the authority is not there."""
+    def transport(self, base: Path) -> Transport:
+        """Return how to encrypt, and whether to compress; raise `Misconfigured` when the file of the authority is not there."""
         if self.ssl_ca is None:
-            return Line(self.ssl, is_compressed=self.compress)
+            return Transport(self.ssl, is_compressed=self.compress)
         path = (base / self.ssl_ca).resolve()
         if not path.is_file():
             raise Misconfigured(f"ssl_ca {self.ssl_ca} of the mysql source is no file", hint=f"put the authority's certificate at {path}")
-        return Line("verify_ca", str(path), self.compress)
+        return Transport("verify_ca", str(path), self.compress)
 
 
 class MySqlDataset(TableDataset):

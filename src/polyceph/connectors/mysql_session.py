@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from polyceph.connectors.mysql_options import Line
+from polyceph.connectors.mysql_options import Transport
 from polyceph.connectors.sql.dialect import Row, Statement
 from polyceph.connectors.sql.options import ServerAddress
 from polyceph.sdk import Denied, Invalid, Misconfigured, Unavailable
@@ -49,7 +49,7 @@ class MySqlSession:
 
 
 @contextmanager
-def entered(address: ServerAddress, line: Line) -> Iterator[MySqlSession]:
+def entered(address: ServerAddress, transport: Transport) -> Iterator[MySqlSession]:
     """Enter the server.
 
     Raises:
@@ -61,13 +61,13 @@ def entered(address: ServerAddress, line: Line) -> Iterator[MySqlSession]:
     with duckdb.connect(config={"autoinstall_known_extensions": "false", "memory_limit": _MEMORY, "threads": "1"}) as connection:
         connection.load_extension(_extension())
         try:
-            alias = attach(connection, address, line)
+            alias = attach(connection, address, transport)
         except duckdb.Error as error:
             raise explained(error, address) from None
         yield MySqlSession(connection, alias, address)
 
 
-def attach(connection: Any, address: ServerAddress, line: Line) -> str:
+def attach(connection: Any, address: ServerAddress, transport: Transport) -> str:
     """Attach the server read-only under a new name, which is returned; the password stands in no statement."""
     alias = f"source_{secrets.token_hex(6)}"
     variable, name = f"{alias}_password", exp.to_identifier(alias, quoted=True).sql(dialect="duckdb")
@@ -76,16 +76,16 @@ def attach(connection: Any, address: ServerAddress, line: Line) -> str:
     connection.execute("SET GLOBAL mysql_tinyint1_as_boolean = false")  # 7 would come as true
     connection.execute(f"SET VARIABLE {variable} = $1", [address.password.get_secret_value()])
     try:
-        authority = f", SSL_CA {_literal(line.ca)}" if line.ca else ""
+        authority = f", SSL_CA {_literal(transport.ca)}" if transport.ca else ""
         connection.execute(
             f"CREATE TEMPORARY SECRET {name} (TYPE mysql, HOST {_literal(address.host)}, PORT {address.port},"
             f" DATABASE {_literal(address.database)}, USER {_literal(address.user)}, PASSWORD getvariable({_literal(variable)}),"
-            f" SSL_MODE {_literal(line.mode)}{authority})"
+            f" SSL_MODE {_literal(transport.mode)}{authority})"
         )
     finally:
         connection.execute(f"RESET VARIABLE {variable}")
     # DuckDB asks the server to compress unless told otherwise, which takes four times as long as everything else.
-    how = "required" if line.is_compressed else "disabled"
+    how = "required" if transport.is_compressed else "disabled"
     connection.execute(f"ATTACH 'compression={how}' AS {name} (TYPE mysql, SECRET {name}, READ_ONLY)")
     return alias
 

@@ -51,7 +51,7 @@ class PostgresConnector:
             relation = _found(connection, dataset, demand)
             if relation is None:
                 return
-            form = relation_form(relation)
+            form = relation_form(relation, dataset)
             if demand.admits(Arrival("", relation.shown, form)) is not Admission.LOAD:
                 return
             columns = match_columns(demand.contract.columns, relation, dataset)
@@ -93,6 +93,8 @@ def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> 
     except NotFound:
         last = demand.last_form()
         there = tables_like(connection, dataset, [one.name for one in last.columns]) if last and dataset.table else ()
+        if not there:
+            raise
         if demand.admits(Arrival("", dataset.table or "", missing_form(dataset.table or "", there))) is Admission.LOAD:
             raise
         return None

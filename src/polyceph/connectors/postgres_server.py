@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from polyceph.connectors.postgres_options import PostgresDataset
+from polyceph.connectors.sql.names import quoted_part
 from polyceph.connectors.sql.options import ServerAddress
 from polyceph.connectors.sql.relation import Relation, no_table, refuse_doubled
 from polyceph.connectors.sql.statements import single_select
@@ -138,7 +139,8 @@ def tables_like(connection: Connection, dataset: PostgresDataset, columns: list[
         " WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') GROUP BY c.relname HAVING count(*) = %s",
         (columns, schema, len(columns)),
     ).fetchall()
-    return tuple(f"{schema}.{name}" for name in nearest(table, [str(row[0]) for row in rows]))
+    near = nearest(table, [str(row[0]) for row in rows])
+    return tuple(f"{quoted_part(schema)}.{quoted_part(name)}" for name in near)
 
 
 def _type_name(kind: str, modifier: object) -> str:

@@ -37,7 +37,8 @@ class Pushdown:
     `doubt` is asked once the rows are staged, in the transaction that read them, with what tells whether a column of the contract
     holds a zero: it returns how to read them instead where they may be wrong, None where they are right.
 
-    `careful` is what is read instead where a value does not fit, so that it can be told which: slower, with all values as they are.
+    `careful` is what is read instead where a value did not fit, so that it can be told which, and where rows may be set aside: slower, with
+    all values as they are.
     """
 
     prepare: Callable[[Any], str]

@@ -14,7 +14,7 @@ from polyceph.errors import Invalid, Unavailable
 from polyceph.lake.engine import quote
 from polyceph.lake.locks import AGAIN, UNKNOWN, TableLock
 
-_VALUE = re.compile(r'(?<=: )"[^"]*"?$|(?<=\)=)\(.*\)')
+_VALUE = re.compile(r'(?<=: )"[^"]*"?$|(?<=\)=)\(.*\)|(?<=string )"[^"]*"')
 """Where PostgreSQL quotes a value: `invalid input syntax for type integer: "x"`, `Key (id)=(x)`."""
 
 

@@ -440,20 +440,25 @@ def test_an_error_in_an_old_workbook_is_named_by_its_cell(folder: Path) -> None:
     assert (problem.place, problem.message) == ("sheet S, cell B3", "the cell holds the error #N/A")
 
 
-@pytest.mark.parametrize("index", [0, 5_000_000], ids=["of another text", "of none"])
-def test_an_old_workbook_whose_readers_do_not_agree_is_refused(folder: Path, index: int) -> None:
+def test_an_old_workbook_whose_readers_do_not_agree_is_refused(folder: Path) -> None:
     columns = (Column("code", "string"), Column("name", "string"))
     path = old_workbook(folder, [["code", "name"], ["a", "b"], ["c", "d"]])
     assert [(row["code"], row["name"]) for row in rows(ask(folder, {"path": "x.xls"}, columns=columns)[0])] == [("a", "b"), ("c", "d")]
     data = bytearray(path.read_bytes())
     last = data.rindex(b"\xfd\x00\x0a\x00\x02\x00\x01\x00")  # the cell in row 2 and column 1: a text by its number
-    data[last + 10 : last + 14] = index.to_bytes(4, "little")
+    data[last + 10 : last + 14] = (5_000_000).to_bytes(4, "little")
     path.write_bytes(data)
-    if index:
-        error = refusal(folder, {"path": "x.xls"}, columns=columns)
-        assert "its readers do not agree" in error.message
-    else:  # both read the other text: the file says so
-        assert [row["name"] for row in rows(ask(folder, {"path": "x.xls"}, columns=columns)[0])] == ["b", "code"]
+    error = refusal(folder, {"path": "x.xls"}, columns=columns)
+    assert "the two readers of x.xls do not agree" in error.message
+
+
+def test_a_total_is_told_of_in_a_column_that_is_left_out_too(folder: Path) -> None:
+    with workbook(folder) as book:
+        sheet = book.add_worksheet("S")
+        for at, row in enumerate([["province", "n"], ["Liège", 1], ["Total", 1]]):
+            sheet.write_row(at, 0, row)
+    [delivery] = ask(folder, {"path": "x.xlsx", "ignore_columns": ["province"]}, columns=(Column("n", "integer"),))
+    assert [note.value for note in delivery.notes if note.subject == "total"] == ["row 3"]
 
 
 def test_an_empty_required_field_of_a_text_names_its_line(folder: Path) -> None:

@@ -14,7 +14,7 @@ from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.drift import Form, FormColumn, Kind, Sighting, as_body, from_body
 from polyceph.core.model.place import Place
 from polyceph.core.policies.contract_versions import TABLE, accepting, mapping, next_version, unmapped
-from polyceph.core.policies.drift import differences, stops
+from polyceph.core.policies.drift import differences, family, stops
 from polyceph.errors import Invalid
 
 PLACE = Place("domains/a/contracts/t.odcs.yaml", 1, 1)
@@ -185,3 +185,17 @@ def test_what_is_no_sighting_is_refused_without_its_values(value: object) -> Non
 
     with pytest.raises(Invalid, match="a drift cannot be read"):
         from_body(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("longtext mediumblob enum set varchar nvarchar text NVARCHAR2 uuid name varbinary CLOB", "text"),
+        ("mediumint bigint int4 number decimal numeric double year serial money UBIGINT", "number"),
+        ("date datetime timestamp timestamptz TIME interval_of_time", "date"),
+        ("boolean bool bit", "boolean"),
+        ("json jsonb", "nested"),
+    ],
+)
+def test_a_type_of_a_database_is_of_a_family(words: str, expected: str) -> None:
+    assert {word: family(FormColumn("x", word)) for word in words.split()} == dict.fromkeys(words.split(), expected)

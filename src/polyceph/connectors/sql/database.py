@@ -53,6 +53,10 @@ class DatabaseConnector(ABC):
     def rows(self, address: ServerAddress, reading: Reading) -> ArrowStream | Pushdown:
         """Return the rows; nothing is read before they are asked for."""
 
+    def type_word(self, source_type: str) -> str:
+        """Return a type as a form tells it: what kind it is, so that another kind is seen."""
+        return source_type
+
     def address(self) -> ServerAddress:
         """Return where to enter; raise `Misconfigured` when a value of the environment is missing."""
         source = validated(self.source_options, self._options, f"source of connector {self.name}")
@@ -75,7 +79,7 @@ class DatabaseConnector(ABC):
             relation = _found(session, dialect, dataset, demand)
             if relation is None:
                 return
-            form = relation_form(relation)
+            form = relation_form(relation, dataset, self.type_word)
             if demand.admits(Arrival("", relation.shown, form)) is not Admission.LOAD:
                 return
             columns = match_columns(demand.contract.columns, relation, dataset)
@@ -126,8 +130,10 @@ def _found(session: Session, dialect: Dialect, dataset: TableDataset, demand: De
     try:
         return describe(session, dialect, dataset)
     except NotFound:
-        last = demand.last_form()
+        last = demand.last_form() if dataset.table else None
         there = _tables_like(session, dialect, dataset, {one.name for one in last.columns}) if last else ()
+        if not there:  # it is gone, or the account may not know of it any more: nothing that an owner could decide
+            raise
         if demand.admits(Arrival("", dataset.table or "", missing_form(dataset.table or "", there))) is Admission.LOAD:
             raise
         return None
@@ -138,8 +144,9 @@ def _tables_like(session: Session, dialect: Dialect, dataset: TableDataset, colu
     *schema, table = dataset.table_parts()
     beside = [str(row[-3]) for row in session.ask(dialect.tables()) if [str(part) for part in row[:-3]] == schema]
     near = nearest(table, beside, _LOOKED_AT)
-    like = [name for name in near if columns <= {str(row[0]) for row in columns_of(session, dialect, (*schema, name))}]
-    return tuple(".".join((*schema, name)) for name in like)
+    mapped = {source: name for name, source in dataset.columns.items()}
+    known = {name: {mapped.get(str(row[0]), str(row[0])) for row in columns_of(session, dialect, (*schema, name))} for name in near}
+    return tuple(".".join(map(quoted_part, (*schema, name))) for name in near if columns <= known[name])
 
 
 def _bare(name: str, kind: str) -> Row:

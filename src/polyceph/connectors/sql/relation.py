@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from polyceph.connectors.sql.options import TableDataset
@@ -25,9 +25,14 @@ class Relation:
     oid: int = 0
 
 
-def relation_form(relation: Relation) -> Form:
-    """Return what a relation looks like, to be held against the contract and the last load: in the source's own words for types."""
-    return Form(tuple(FormColumn(n, t) for n, t in relation.columns.items()), table=relation.shown, is_open=True, is_exact=True)
+def relation_form(relation: Relation, dataset: TableDataset, word: Callable[[str], str] = str) -> Form:
+    """Return what a relation looks like, to be held against the contract and the last load.
+
+    A column that the dataset's options map has the contract's name; `word` makes of a type the source's own word for its kind.
+    """
+    mapped = {source: name for name, source in dataset.columns.items()}
+    columns = tuple(FormColumn(mapped.get(name, name), word(kind)) for name, kind in relation.columns.items())
+    return Form(columns, table=relation.shown, is_open=True, is_exact=True)
 
 
 def missing_form(wanted: str, there: tuple[str, ...]) -> Form:
@@ -59,7 +64,7 @@ def no_table(wanted: str, known: Iterable[str]) -> NotFound:
     """Return the error for a table that is not there, with the nearest that are."""
     names = list(known)
     problem = Problem(f"table {wanted} does not exist", value=wanted, allowed=nearest(wanted, names), hint=meant(wanted, names))
-    return NotFound(f"table {wanted} does not exist in the database", problems=[problem])
+    return NotFound(f"table {wanted} does not exist in the database, or the account may not know of it", problems=[problem])
 
 
 def refuse_doubled(names: list[str]) -> None:

@@ -1,5 +1,7 @@
 """XLS, the format of Excel before 2007, has no checksum: what one reader finds in it is held against what another one finds.
 
+Texts and numbers have to be the same; of dates and booleans both readers have to find one.
+
 Runs in the throw-away process only.
 """
 
@@ -16,8 +18,8 @@ from polyceph.sdk import Invalid, Problem
 
 _CONTAINER = bytes.fromhex("d0cf11e0a1b11ae1")
 """How a file of OLE 2 begins."""
-_EMPTY, _TEXT, _ERROR, _BLANK = 0, 1, 5, 6
-"""What xlrd says of a cell; numbers, dates and booleans are 2, 3 and 4."""
+_EMPTY, _TEXT, _NUMBER, _ERROR, _BLANK = 0, 1, 2, 5, 6
+"""What xlrd says of a cell; dates and booleans are 3 and 4."""
 
 
 def is_legacy(path: Path) -> bool:
@@ -30,7 +32,7 @@ def compared_cells(path: Path, sheet: str, values: Sequence[Sequence[Any]], star
     """Return the cells that hold an error such as #N/A, after all cells of `values`, which begin at `start`, were held against xlrd's.
 
     Raises:
-        Invalid: xlrd cannot read the workbook, or finds other cells filled or other texts in them: the file is damaged.
+        Invalid: xlrd cannot read the workbook, or finds other cells filled, or other texts or numbers in them.
     """
     import xlrd  # a reader in pure Python that only few files need
 
@@ -38,7 +40,7 @@ def compared_cells(path: Path, sheet: str, values: Sequence[Sequence[Any]], star
         with xlrd.open_workbook(str(path), logfile=io.StringIO(), on_demand=True) as book:
             other = book.sheet_by_name(sheet)
     except Exception as error:  # whatever a damaged file does to it
-        raise _damaged(findings, Problem(f"a second reader finds no sheet in it ({type(error).__name__})", file=findings.file)) from error
+        raise _disagreed(findings, Problem(f"a second reader finds no sheet in it ({type(error).__name__})", file=findings.file)) from error
     errors: dict[str, str] = {}
     for row in range(max(other.nrows, start[0] + len(values))):
         ours = _row(values, row - start[0], start[1])
@@ -49,7 +51,7 @@ def compared_cells(path: Path, sheet: str, values: Sequence[Sequence[Any]], star
                 errors[cell] = str(xlrd.error_text_from_code.get(theirs[at], "#ERROR"))
                 continue
             where = f"sheet {sheet}, cell {cell}"
-            raise _damaged(findings, Problem("one reader finds another value in it than the other", file=findings.file, place=where))
+            raise _disagreed(findings, Problem("one reader finds another value in it than the other", file=findings.file, place=where))
     return errors
 
 
@@ -59,12 +61,21 @@ def _row(values: Sequence[Sequence[Any]], at: int, first: int) -> Sequence[Any]:
 
 
 def _differing(ours: Sequence[Any], types: Sequence[int], theirs: Sequence[Any]) -> Iterator[int]:
-    """Yield the columns that only one reader finds filled, whose texts differ, or that hold an error."""
+    """Yield the columns that only one reader finds filled, whose texts or numbers differ, or that hold an error."""
     for at in range(max(len(ours), len(types))):
         value, kind = ours[at] if at < len(ours) else "", types[at] if at < len(types) else _EMPTY
-        if value != theirs[at] if kind == _TEXT else (value == "") is not (kind in (_EMPTY, _BLANK)):
+        if not _is_same(value, kind, theirs[at] if at < len(theirs) else ""):
             yield at
 
 
-def _damaged(findings: Findings, problem: Problem) -> Invalid:
-    return Invalid(f"{findings.file} is damaged: its readers do not agree", problems=[problem], hint="save it anew as .xlsx")
+def _is_same(value: Any, kind: int, other: Any) -> bool:
+    if kind in (_EMPTY, _BLANK):
+        return bool(value == "")
+    if kind == _TEXT or isinstance(value, str):
+        return bool(value == other) and kind == _TEXT
+    return kind != _NUMBER or not isinstance(value, int | float) or float(value) == other
+
+
+def _disagreed(findings: Findings, problem: Problem) -> Invalid:
+    message = f"the two readers of {findings.file} do not agree: it is damaged, or written in a way that they read differently"
+    return Invalid(message, problems=[problem], hint="save it anew as .xlsx")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 import zipfile
@@ -9,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +198,7 @@ def _until_blank(rows: Grid, begin: int, end: int) -> Grid:
 
 def _header(table: _Table, merged: list[Any] | None, columns: tuple[Column, ...], dataset: FilesDataset, findings: Findings) -> Header:
     rows = (found for found in table.rows if found[0] > dataset.skip_rows)
-    top = [(number, [shown(value) for value in row]) for number, row in islice(rows, SEARCHED_ROWS + dataset.skip_rows)]
+    top = [(number, [shown(value) for value in row]) for number, row in itertools.islice(rows, SEARCHED_ROWS + dataset.skip_rows)]
     filled = [row for row in top if any(cell.strip() for cell in row[1])]
     if not filled:
         raise Invalid(f"{findings.file}, sheet {table.sheet} holds no row")
@@ -257,9 +257,13 @@ def _is_blank(row: list[Any]) -> bool:
     return not any(not isinstance(value, str) or value.strip() for value in row)
 
 
-def _last_total(part: Grid, texts: list[pa.Array]) -> int | None:
-    """Return the number of the last row that looks like a total. The different texts of the columns tell first whether there may be one."""
-    different = (text for column in texts if column.null_count < len(column) for text in pc.unique(column).to_pylist() if text)
+def _last_total(part: Grid, texts: list[pa.Array], others: list[Sequence[Any]]) -> int | None:
+    """Return the number of the last row that looks like a total. The different texts of the columns tell first whether there may be one.
+
+    `others` are the columns that nothing is promised of.
+    """
+    promised = (text for column in texts if column.null_count < len(column) for text in pc.unique(column).to_pylist() if text)
+    different = itertools.chain(promised, {value for column in others for value in column if type(value) is str})
     if not any(looks_like_total((text,)) for text in different):
         return None
     return next((n for n, row in reversed(part) if looks_like_total(v for v in row if isinstance(v, str))), None)
@@ -357,7 +361,7 @@ def _portions(body: Grid, positions: list[int], columns: tuple[Column, ...], tab
             made = uniform(cells[at], column) or _one_by_one(cells[at], column, rows, partial(table.place, column=at), findings)
             texts.append(made[0])
             natives.append(made[1])
-        total = _last_total(part, texts) or total
+        total = _last_total(part, texts, [column for at, column in enumerate(cells) if at not in positions]) or total
         yield Portion(pa.array(rows, pa.int64()), texts, natives)
     if total is not None:
         findings.note("total", f"the last row that looks like a total is row {total}; it is kept", f"row {total}")

@@ -18,10 +18,10 @@ _MOSTLY = 0.5
 _RENAMED = 0.5
 _FAMILIES = (
     ("nested", r"json|struct|list|map|array|object|\[\]"),
+    ("text", r"char|text|string|lob|uuid|utf8|name|enum|^set$|binary"),
     ("date", r"date|time"),
-    ("number", r"(^|big|small|tiny|huge|u|ar)int(?!er[vc])|num|dec|float|double|real|serial|money|long"),
-    ("boolean", r"bool"),
-    ("text", r"char|text|string|clob|uuid|utf8|name"),
+    ("number", r"(^|big|small|medium|tiny|huge|u|ar)int(?!er[vc])|num|dec|float|double|real|serial|money|long|^year$"),
+    ("boolean", r"bool|^bit$"),
 )
 _LOGICAL = {"integer": "number", "number": "number", "date": "date", "timestamp": "date", "time": "date", "boolean": "boolean"}
 _LOGICAL |= {"string": "text", "array": "nested", "object": "nested"}
@@ -177,7 +177,7 @@ def _values(match: _Match) -> Iterator[Difference]:
 
 def _is_comparable(column: Column, now: FormColumn, before: FormColumn | None) -> bool:
     """Tell whether two looks of a column can be held against each other: what a text looks like matters where a text is promised."""
-    is_typed = now.type not in ("", "text")
+    is_typed = bool(now.type) and not (now.type == "text" and now.holds)  # a text that was looked at comes from a file
     return before is not None and bool(family(before) and family(now)) and (is_typed or column.logical_type == "string")
 
 
