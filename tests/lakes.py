@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +15,14 @@ from pydantic import SecretStr
 
 from polyceph.core.model.classification import Classification
 from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.drift import Difference, Form
 from polyceph.core.model.place import Place
+from polyceph.core.policies.drift import differences, stops
 from polyceph.core.source_ports import LoadReport
 from polyceph.lake.engine import install_extensions
 from polyceph.lake.lake import DomainLake, EngineLimits
 from polyceph.lake.provision import provision_lake
-from polyceph.sdk import NO_REJECTS, Column, Connector, Contract, DatasetId, Demand, LoadMode, Tolerance, Zone
+from polyceph.sdk import NO_REJECTS, Admission, Arrival, Column, Connector, Contract, DatasetId, Demand, LoadMode, Tolerance, Zone
 from polyceph.settings import LakeAddress, ObjectStorage, PostgresAddress
 
 COMMIT = LakeCommit("anne", "load", "run-1", "c0ffee", {})
@@ -58,6 +60,21 @@ class Loading:
             last_key=lambda origin: lake.last_key(dataset, origin),
             run=run or secrets.token_hex(8),
         )
+
+    def drift(self, connector: Connector, contract: Contract, options: dict[str, object], change: Callable[[], None]) -> list[Difference]:
+        """Let a source deliver, change it, and return what stops the second delivery, which has to wait."""
+        forms: list[Form] = []
+
+        def admits(arrival: Arrival) -> Admission:
+            forms.append(arrival.form)
+            return Admission.WAIT if stops(differences(contract, forms[0], arrival.form)) else Admission.LOAD
+
+        demand = replace(self.demand(contract, options), admits=admits, last_form=lambda: forms[0])
+        [delivery] = connector.deliveries(demand)
+        assert delivery.form == forms[0]
+        change()
+        assert list(connector.deliveries(demand)) == []
+        return [one for one in differences(contract, forms[0], forms[1]) if one.stops]
 
     def load(
         self,

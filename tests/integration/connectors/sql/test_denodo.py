@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from polyceph.connectors.denodo import DenodoConnector
+from polyceph.core.model.drift import Kind
 from polyceph.errors import Denied, Invalid, Misconfigured, NotFound, PolycephError, Unavailable
 from polyceph.sdk import Column
 from polyceph.settings import PostgresAddress
@@ -83,6 +84,23 @@ def test_an_instant_as_cursor_is_no_wall_clock_of_the_session(
     write.execute(f"ALTER DATABASE \"{database.database}\" SET timezone = 'Europe/Brussels'".encode())
     contract, options = loading.contract(COLUMNS[0]), {"table": VIEW, "cursor": "seen", "overlap": "1 minute"}
     assert [r.rows for r in loading.load(connector, contract, options)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ("ALTER TABLE {view} ADD COLUMN sex text", Kind.ADDED),
+        ("ALTER TABLE {view} DROP COLUMN d", Kind.REMOVED),
+        ("ALTER TABLE {view} RENAME COLUMN price TO prix", Kind.RENAMED),
+        ("ALTER TABLE {view} ALTER COLUMN ok TYPE text", Kind.RETYPED),
+        ('ALTER TABLE {view} RENAME TO "Élèves 2026"', Kind.TABLE),
+    ],
+)
+def test_a_view_that_drifts_waits_for_a_decision(connector: DenodoConnector, loading: Any, write: Writer, change: str, kind: Kind) -> None:
+    contract = loading.contract(*COLUMNS)
+    [found] = loading.drift(connector, contract, {"table": VIEW}, lambda: write.execute(change.format(view=VIEW).encode()))
+    assert found.kind is kind
+    assert kind is not Kind.TABLE or found.is_ == '"Vues d\'école"."Élèves 2026"'
 
 
 def test_views_and_their_columns_are_told(connector: DenodoConnector) -> None:

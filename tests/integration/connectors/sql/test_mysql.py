@@ -17,9 +17,8 @@ import pytest
 
 from polyceph.connectors.mysql import MySqlConnector
 from polyceph.core.model.drift import Form, FormColumn, Kind
-from polyceph.core.policies.drift import differences, stops
 from polyceph.errors import Denied, Invalid, Misconfigured, NotFound, PolycephError, Unavailable
-from polyceph.sdk import Admission, Arrival, Column, Demand, LoadMode, Pushdown, Tolerance
+from polyceph.sdk import Admission, Column, Demand, LoadMode, Pushdown, Tolerance
 
 WORD = 'reader\'s "word"'
 Source = Callable[..., MySqlConnector]
@@ -199,25 +198,12 @@ def test_what_is_sent_may_be_compressed(mariadb: Any, db: str, source: Source, l
         ("RENAME TABLE t TO `t 2026`", Kind.TABLE),
     ],
 )
-def test_a_table_that_drifts_waits_for_a_decision(
-    mariadb: Any, db: str, source: Source, tmp_path: Path, loading: Any, change: str, kind: Kind
-) -> None:
+def test_a_table_that_drifts_waits_for_a_decision(mariadb: Any, db: str, source: Source, loading: Any, change: str, kind: Kind) -> None:
     mariadb.write("CREATE TABLE t (id mediumint, amount mediumint, word longtext); INSERT INTO t VALUES (1, 2, 'x')", database=db)
     mariadb.write("CREATE TABLE other (id int); CREATE TABLE t_2 (id int)", database=db)
     contract = loading.contract(Column("id", "integer"), Column("amount", "integer"), Column("said", "string"))
     options: dict[str, object] = {"table": f"{db}.t", "columns": {"said": "word"}}
-    forms: list[Form] = []
-    demand = Demand(contract.dataset, contract, options, None, lambda _: False, tmp_path, tmp_path, run="run", last_form=lambda: forms[0])
-
-    def admits(arrival: Arrival) -> Admission:
-        forms.append(arrival.form)
-        return Admission.WAIT if stops(differences(contract, forms[0], arrival.form)) else Admission.LOAD
-
-    [delivery] = source().deliveries(replace(demand, admits=admits))
-    assert delivery.form == forms[0]
-    mariadb.write(change, database=db)
-    assert list(source().deliveries(replace(demand, admits=admits))) == []
-    [found] = [one for one in differences(contract, forms[0], forms[1]) if one.stops]
+    [found] = loading.drift(source(), contract, options, lambda: mariadb.write(change, database=db))
     assert found.kind is kind
     assert kind is not Kind.TABLE or found.is_ == f'{db}."t 2026"'
 
