@@ -1,17 +1,23 @@
 """Brings the catalogues of the pages in step with the texts of templates and code; a new text stays empty until somebody translates it.
 
+Texts are those of templates, of `_` and `N_`, and the patterns of sentences, `said("…")`, wherever they are in the code.
+
 `python docs/translations.py` writes them, `--check` only says what is missing, unused or empty. English texts are the keys.
 """
 
 from __future__ import annotations
 
+import ast
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
+
+from polyceph.core.model.sentence import places
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "polyceph"
@@ -33,7 +39,20 @@ def texts() -> dict[str, str | tuple[str, str]]:
             key = message if isinstance(message, str) else message[0]
             if isinstance(message, tuple) or key not in found:
                 found[key] = message
-    return found
+    return {pattern: pattern for pattern in patterns()} | found
+
+
+def patterns() -> Iterator[str]:
+    """Yield the pattern of every sentence; raise `ValueError` for one that is no literal, which nobody could translate."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "said"):
+                continue
+            match call.args:
+                case [ast.Constant(value=str(pattern))]:
+                    yield pattern
+                case _:
+                    raise ValueError(f"{path.name}:{call.lineno}: the pattern of a sentence is a literal")
 
 
 def catalogue(language: str) -> Catalog:
@@ -58,7 +77,17 @@ def problems(language: str) -> list[str]:
             out.append(f"{language}: {text!r} has a plural here or there alone")
         elif errors := [str(error) for error in message.check()]:
             out.append(f"{language}: {text!r}: {errors[0]}")
+        elif any(_places(one) != _places(text) for one in said):
+            out.append(f"{language}: {text!r} has other places in its translation")
     return sorted(out)
+
+
+def _places(text: str) -> frozenset[str] | None:
+    """Return the places of a pattern; None for what is none, which no pattern of the code is."""
+    try:
+        return places(text)
+    except ValueError:
+        return None
 
 
 def _write(language: str) -> None:

@@ -8,6 +8,7 @@ from polyceph.bootstrap.declared import SystemClock
 from polyceph.bootstrap.identity import is_this_machine_alone
 from polyceph.bootstrap.platform import this_actor
 from polyceph.core.model.federation import Federation
+from polyceph.core.model.sentence import said
 from polyceph.core.model.sign_in import LOCAL
 from polyceph.core.policies.nearest import did_you_mean
 from polyceph.core.usecases import accounts
@@ -34,12 +35,14 @@ def reset(settings: Settings, federation: Federation, store: Engine, address: st
         NotFound: nobody has this id.
     """
     if federation.sign_in.providers:
-        raise Conflict("there is no local account: providers are declared", hint="sign in with one of them")
+        raise Conflict(said("there is no local account: providers are declared"), hint=said("sign in with one of them"))
     if not is_this_machine_alone(settings, address):
-        raise Conflict(f"there is no local account at {address}", hint="declare a provider under sign_in in federation.yaml")
+        hint = said("declare a provider under sign_in in federation.yaml")
+        raise Conflict(said("there is no local account at {address}", address=address), hint=hint)
     if person is not None and person not in federation.people:
-        hint = did_you_mean(person, federation.people) or f"there are: {', '.join(sorted(federation.people)) or 'none'}"
-        raise NotFound(f"nobody has the id {person!r}", hint=hint)
+        known = ", ".join(sorted(federation.people)) or "none"
+        hint = did_you_mean(person, federation.people) or said("there are: {people}", people=known)
+        raise NotFound(said("nobody has the id {person!r}", person=person), hint=hint)
     return _link(store, address, person)
 
 

@@ -23,6 +23,7 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.emergency import Emergency
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.federation import Federation
+from polyceph.core.model.sentence import said
 from polyceph.core.model.service_identity import ServiceIdentity, ServiceSecret
 from polyceph.core.model.sign_in import LOCAL, Provider, Session
 from polyceph.core.policies.authorisation import Decide
@@ -118,7 +119,7 @@ class Identity:
         """
         provider = self.federation().sign_in.providers.get(name)
         if provider is None:
-            raise NotFound(f"there is no provider {name!r} to sign in with", hint="begin at the sign-in page")
+            raise NotFound(said("there is no provider {name!r} to sign in with", name=name), hint=said("begin at the sign-in page"))
         with self._lock:
             known = self._clients.get(name)
             if known is None or known.provider != provider:
@@ -212,15 +213,14 @@ class Identity:
         issuer = issuer_of(token)
         accepting = {one.issuer: name for name, one in self.federation().sign_in.providers.items() if one.audience}
         if issuer not in accepting:
-            raise Denied(
-                "the token is refused", problems=(Problem("no provider that may send tokens of services issued it", rule="issuer"),)
-            )
+            problem = Problem("no provider that may send tokens of services issued it", rule="issuer")
+            raise Denied(said("the token is refused"), problems=(problem,))
         client = self.client(accepting[issuer])
         claims = client.checks.access_token(token)
         identity = self.queries.service_of_client(client.provider.name, str(client_of(claims)))
         if identity is None:
             reason = f"no service identity is declared for this client of {client.provider.name}"
-            raise Denied("the token is refused", problems=(Problem(reason, rule="client"),))
+            raise Denied(said("the token is refused"), problems=(Problem(reason, rule="client"),))
         verdict = self._service_counts(identity, None)
         if not verdict.allowed:
             self.refuse_service(identity.name, verdict)

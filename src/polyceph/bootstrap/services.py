@@ -12,6 +12,7 @@ from polyceph.bootstrap.identity import Identity
 from polyceph.core.model.access import FEDERATION, Action, Principal, Question, Role
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Actor
+from polyceph.core.model.sentence import said
 from polyceph.core.model.service_identity import KnownService, SecretKind, ServiceIdentity
 from polyceph.core.usecases import service_identities
 from polyceph.core.usecases.service_identities import Asking, Fresh, Known, Rotation
@@ -106,11 +107,11 @@ class ServiceDesk:
         """
         found = self.identity.service_of_token(secret)
         if isinstance(found, Principal):
-            raise Denied("the client is refused", hint="the token is wrong, was revoked or has expired")
+            raise Denied(said("the client is refused"), hint=said("the token is wrong, was revoked or has expired"))
         identity, kept = found
         if identity.name != client or kept.kind is not SecretKind.LASTING:
             self.identity.refuse_service(identity.name, Decision(False, "client", "the token is another client's, or a short one"))
-            raise Denied("the client is refused", hint="client_id is the identity's name, client_secret its token")
+            raise Denied(said("the client is refused"), hint=said("client_id is the identity's name, client_secret its token"))
         made, now = new_token(ACCESS), self.identity.clock.now()
         short = service_identities.issue_token(self.identity.work(), identity, kept, _fresh(made), now=now)
         scopes = tuple(sorted(one.value for one in identity.scopes))
@@ -127,7 +128,7 @@ class ServiceDesk:
         now = self.identity.clock.now()
         if who is None:
             if typist is None:
-                raise Denied("nobody asks for this", hint="sign in")
+                raise Denied(said("nobody asks for this"), hint=said("sign in"))
             return Asking(typist, "cli", now, Decision(True, "machine", "whoever types at the machine administers it"))
         verdict = self._decided(who, action, roles)
         if owner is not None and who.person == owner:
@@ -144,14 +145,14 @@ class ServiceDesk:
     def _known(self, name: str) -> KnownService:
         known = self.identity.queries.service(name)
         if known is None:
-            raise NotFound(f"there is no service identity {name!r}", hint="polyceph identity list shows them")
+            raise NotFound(said("there is no service identity {name!r}", name=name), hint=said("polyceph identity list shows them"))
         return known
 
     def _refuse_provider(self, name: str) -> None:
         provider = self.identity.federation().sign_in.providers.get(name)
         if provider is None or provider.audience is None:
-            hint = "declare it under sign_in in federation.yaml, with audience: what its access tokens are made for"
-            raise NotFound(f"no provider {name!r} sends tokens of services", hint=hint)
+            hint = said("declare it under sign_in in federation.yaml, with audience: what its access tokens are made for")
+            raise NotFound(said("no provider {name!r} sends tokens of services", name=name), hint=hint)
 
 
 def _fresh(made: MadeSecret) -> Fresh:

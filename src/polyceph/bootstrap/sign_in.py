@@ -14,6 +14,7 @@ from polyceph.core.model.access import Action, Principal, Question
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Actor, ActorKind
 from polyceph.core.model.person import Person
+from polyceph.core.model.sentence import said
 from polyceph.core.model.sign_in import LOCAL, Claims, PendingSignIn, Session
 from polyceph.core.policies.roles import roles_of
 from polyceph.core.policies.sessions import end_reason, person_of, safe_target
@@ -200,7 +201,7 @@ class SignInDesk:
         """
         session = self.identity.queries.session_named(public)
         if session is None:
-            raise NotFound("there is no such session", hint="it may have ended: load the list again")
+            raise NotFound(said("there is no such session"), hint=said("it may have ended: load the list again"))
         done = sessions.end_of_another(self.identity.work(), session, self._may_end(who), who=who, now=self.identity.clock.now())
         self.identity.forget(session)
         return done
@@ -259,8 +260,9 @@ class SignInDesk:
 
     def _refuse_elsewhere(self) -> None:
         if not self.identity.has_local_account():
-            raise NotFound("there is no local account here", hint="sign in with a provider")
+            raise NotFound(said("there is no local account here"), hint=said("sign in with a provider"))
 
 
 def _refused(provider: str, rule: str, reason: str) -> Denied:
-    return Denied(f"the answer of {provider} is refused", problems=(Problem(reason, rule=rule),), hint="begin again at the sign-in page")
+    message = said("the answer of {provider} is refused", provider=provider)
+    return Denied(message, problems=(Problem(reason, rule=rule),), hint=said("begin again at the sign-in page"))

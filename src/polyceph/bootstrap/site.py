@@ -25,6 +25,7 @@ from polyceph.core.model.access import Action, Principal, Question
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.federation import Federation
+from polyceph.core.model.sentence import said
 from polyceph.core.policies.authorisation import Decide
 from polyceph.core.ports import Clock
 from polyceph.errors import NotFound, PolycephError
@@ -229,5 +230,5 @@ def domain_of(site: Site, name: str) -> Any:
     """Return a declared domain; raise `NotFound` when there is none of this name."""
     found = site.federation.domains.get(name)
     if found is None:
-        raise NotFound("there is no such domain", hint="the list of domains shows those that are declared")
+        raise NotFound(said("there is no such domain"), hint=said("the list of domains shows those that are declared"))
     return found

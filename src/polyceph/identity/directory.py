@@ -11,6 +11,7 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from polyceph.core.model.sentence import said
 from polyceph.core.model.sign_in import Provider
 from polyceph.errors import Misconfigured, PolycephError, Unavailable
 from polyceph.identity.http import ProviderHttp
@@ -101,7 +102,7 @@ class ProviderDirectory:
 
     def _fetch_keys(self, address: str) -> None:
         try:
-            document = self._http.get(address, "list of keys")
+            document = self._http.get(address, said("list of keys"))
         except PolycephError:
             if not self._keys:
                 raise
@@ -113,7 +114,7 @@ class ProviderDirectory:
 
     def _fetched_metadata(self) -> Metadata:
         issuer, http = self._provider.issuer, self._http
-        document = http.get(issuer.rstrip("/") + "/.well-known/openid-configuration", "discovery document")
+        document = http.get(issuer.rstrip("/") + "/.well-known/openid-configuration", said("discovery document"))
         if document.get("issuer") != issuer:
             raise Misconfigured(
                 f"provider {self._provider.name} says that it is another issuer than {issuer}",

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from polyceph.core.model.sentence import said
 from polyceph.core.model.sign_in import Provider
 from polyceph.errors import Misconfigured, Unavailable
 
@@ -56,7 +57,10 @@ class ProviderHttp:
         """Return the JSON object at an address, asked for with an access token where there is one."""
         status, document = self._asked("GET", address, what, headers={"Authorization": f"Bearer {bearer}"} if bearer else {})
         if status != httpx.codes.OK:
-            raise Unavailable(f"{what} of provider {self._provider.name} cannot be read: HTTP {status}", hint="try again in a minute")
+            message = said(
+                "{what} of provider {provider} cannot be read: HTTP {status}", what=what, provider=self._provider.name, status=status
+            )
+            raise Unavailable(message, hint=said("try again in a minute"))
         return document
 
     def post(
@@ -73,17 +77,17 @@ class ProviderHttp:
                 for part in answer.iter_bytes():
                     body += part
                     if len(body) > _LARGEST:
-                        raise Unavailable(f"{what} of provider {name} is too large")
+                        raise Unavailable(said("{what} of provider {provider} is too large", what=what, provider=name))
                 status = answer.status_code
         except httpx.HTTPError as error:
-            reason = type(error).__name__
-            raise Unavailable(f"provider {name} does not answer ({reason})", hint="sessions go on; sign in again later") from error
+            message = said("provider {provider} does not answer ({reason})", provider=name, reason=type(error).__name__)
+            raise Unavailable(message, hint=said("sessions go on; sign in again later")) from error
         try:
             document = json.loads(body)
         except ValueError:
             document = None
         if not isinstance(document, dict):
             if status == httpx.codes.OK:
-                raise Unavailable(f"{what} of provider {name} is no JSON object")
+                raise Unavailable(said("{what} of provider {provider} is no JSON object", what=what, provider=name))
             document = {}
         return status, document

@@ -15,6 +15,7 @@ from polyceph.core.model.access import Action, Principal
 from polyceph.core.model.classification import Classification, PersonalData
 from polyceph.core.model.dataset import DatasetId
 from polyceph.core.model.domain import Dataset
+from polyceph.core.model.sentence import said
 from polyceph.errors import NotFound
 
 _LIKE = 76
@@ -91,7 +92,8 @@ def known_dataset(site: Site, who: Principal, wanted: DatasetId) -> Known:
     dataset = domain.datasets.get(wanted) if domain else None
     known = _known(site, who, dataset) if dataset else None
     if known is None:
-        raise NotFound("there is no such dataset, or it is not yours to know of", hint="the list of datasets shows those you may know of")
+        hint = said("the list of datasets shows those you may know of")
+        raise NotFound(said("there is no such dataset, or it is not yours to know of"), hint=hint)
     return known
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from polyceph.core.model.sentence import said
 from polyceph.core.model.service_identity import SecretKind, ServiceIdentity, ServiceSecret
 from polyceph.core.model.sign_in import LocalAccount, Session
 from polyceph.errors import Conflict
@@ -83,7 +84,8 @@ class RecordsIdentity:
         with translated(f"creating service identity {identity.name}"):
             done = self._open().execute(statement.returning(service_identity.c.name)).first()
         if not self._noted("service_identity", done is not None):
-            raise Conflict(f"there is a service identity {identity.name} already", hint="take another name; names are never used twice")
+            message = said("there is a service identity {name} already", name=identity.name)
+            raise Conflict(message, hint=said("take another name; names are never used twice"))
 
     def end_service(self: _Transaction, name: str, at: datetime, reason: str) -> bool:
         """End a service identity and all its secrets; return False when it had ended."""

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from polyceph.bootstrap.site import Site
+from polyceph.core.model.sentence import said
 from polyceph.errors import Misconfigured, NotFound
 from polyceph.web.canonical import PlainPath
 from polyceph.web.cookies import Cookies
@@ -95,4 +96,4 @@ class _Inside:
 
 
 async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise NotFound("there is no such page", hint="begin at the home page")
+    raise NotFound(said("there is no such page"), hint=said("begin at the home page"))

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from polyceph.core.model.sentence import said
 from polyceph.errors import Invalid
 
 _PLAIN = "!$&'()*+,-.:=@_~"
@@ -59,7 +60,6 @@ class PlainPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; raise `Invalid` when its path is not plain."""
         if scope["type"] != "lifespan" and not is_plain(scope.get("raw_path") or quote(scope["path"]).encode()):
-            raise Invalid(
-                "the address is not written plainly", hint="follow the links of the pages, or type the address without signs in it"
-            )
+            hint = said("follow the links of the pages, or type the address without signs in it")
+            raise Invalid(said("the address is not written plainly"), hint=hint)
         await self._app(scope, receive, send)

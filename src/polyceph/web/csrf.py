@@ -8,6 +8,7 @@ import secrets
 
 from starlette.requests import HTTPConnection
 
+from polyceph.core.model.sentence import said
 from polyceph.errors import Denied
 from polyceph.web.cookies import Cookies
 from polyceph.web.principal import cookie_in
@@ -35,7 +36,7 @@ def check(request: HTTPConnection, given: object, cookies: Cookies) -> None:
     mark = cookie_in(request.scope, cookies.name(PURPOSE)) or ""
     good = _sign(site_of(request).form_key, principal_of(request).session, mark)
     if not mark or not isinstance(given, str) or not hmac.compare_digest(good.encode(), given.encode()):
-        raise Denied("this form is not valid any more", hint="go back, load the page again and send the form once more")
+        raise Denied(said("this form is not valid any more"), hint=said("go back, load the page again and send the form once more"))
 
 
 def _sign(key: bytes, session: str | None, mark: str) -> str:

@@ -10,6 +10,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from polyceph.core.model.sentence import said
 from polyceph.errors import Invalid
 from polyceph.settings import WebSettings
 from polyceph.web.scope import headers, principal_in
@@ -23,7 +24,7 @@ class TooMany(Invalid):
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
-        super().__init__("too many requests in a short time", hint=f"wait {seconds} s and try again")
+        super().__init__(said("too many requests in a short time"), hint=said("wait {seconds} s and try again", seconds=seconds))
 
 
 class TooLarge(Invalid):
@@ -113,8 +114,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        said = dict(scope["headers"]).get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > self._most:
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._most:
             raise self._error()
         taken = 0
 
@@ -129,7 +130,7 @@ class BodyLimit:
         await self._app(scope, limited, send)
 
     def _error(self) -> TooLarge:
-        return TooLarge("what was sent is too large", hint=f"at most {self._most // 1024} KiB are taken here")
+        return TooLarge(said("what was sent is too large"), hint=said("at most {size} KiB are taken here", size=self._most // 1024))
 
 
 def _is_attempt(scope: Scope) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from polyceph.core.model.sentence import said
 from polyceph.errors import Denied, Invalid
 from polyceph.settings import WebSettings
 from polyceph.web.scope import header, headers
@@ -62,7 +63,9 @@ class OwnOrigin:
         if scope["type"] != "lifespan":
             host = _only(headers(scope, b"host"))
             if host is None or not self._names.serves(host):
-                raise Invalid("this is not the address of the platform", hint="open it under the address that your organisation gave you")
+                raise Invalid(
+                    said("this is not the address of the platform"), hint=said("open it under the address that your organisation gave you")
+                )
             if scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS:
                 self._refuse_foreign(scope, host)
         await self._app(scope, receive, send)
@@ -76,7 +79,7 @@ class OwnOrigin:
         else:
             is_own = header(scope, b"cookie") is None and (scope["type"] == "http" or header(scope, b"authorization") is not None)
         if not is_own:
-            raise Denied("another site's page asked for this", hint="open the page here and try again")
+            raise Denied(said("another site's page asked for this"), hint=said("open the page here and try again"))
 
 
 def _only(values: Iterable[str]) -> str | None:

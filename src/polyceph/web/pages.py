@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from polyceph.core.model.access import Action, Standing
+from polyceph.core.model.sentence import said
 from polyceph.errors import Denied, Invalid, Misconfigured, NotFound
 from polyceph.web import csrf
 from polyceph.web.cookies import Cookies
@@ -61,8 +62,8 @@ class Rule:
         decision = site.may(who, self.needs, domain=request.path_params[self.domain_from] if self.domain_from else None, **facts)
         if not decision.allowed:
             if self.hides:
-                raise NotFound("there is no such page, or it is not yours to know of", hint="look for it in the lists")
-            raise Denied(f"{decision.reason}", hint=decision.hint)
+                raise NotFound(said("there is no such page, or it is not yours to know of"), hint=said("look for it in the lists"))
+            raise Denied(decision.reason, hint=decision.hint)
         return None
 
 
@@ -118,7 +119,7 @@ def is_local(target: str) -> bool:
 async def _read_form(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        raise Invalid("this page takes forms alone", hint="send it from the page")
+        raise Invalid(said("this page takes forms alone"), hint=said("send it from the page"))
     form: FormData = await request.form(max_files=0, max_fields=_FIELDS)
     fields: dict[str, Any] = {key: value for key, value in form.multi_items() if isinstance(value, str)}
     csrf.check(request, fields.pop(csrf.FIELD, None), Cookies(site_of(request).is_https))
@@ -127,7 +128,7 @@ async def _read_form(request: Request) -> None:
 
 def _to_sign_in(request: Request) -> Response:
     if request.method not in ("GET", "HEAD") or "text/html" not in request.headers.get("accept", "text/html"):
-        raise NotSignedIn("nobody is signed in", hint="sign in and try again")
+        raise NotSignedIn(said("nobody is signed in"), hint=said("sign in and try again"))
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(f"/sign-in?next={quote(request.url.path + query, safe='')}", 303)
 

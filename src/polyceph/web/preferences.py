@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from polyceph.core.model.sentence import said
 from polyceph.errors import Invalid
 from polyceph.web.cookies import Cookies
 from polyceph.web.languages import LANGUAGES
@@ -27,5 +28,6 @@ def preferences(request: Request) -> Response:
             cookies.put(response, purpose, form[purpose], seconds=_YEAR)
             chosen = True
     if not chosen:
-        raise Invalid("nothing of what was chosen is on offer", hint=f"languages: {', '.join(LANGUAGES)}; themes: {', '.join(THEMES)}")
+        hint = said("languages: {languages}; themes: {themes}", languages=", ".join(LANGUAGES), themes=", ".join(THEMES))
+        raise Invalid(said("nothing of what was chosen is on offer"), hint=hint)
     return response

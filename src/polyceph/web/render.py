@@ -18,6 +18,7 @@ from polyceph.web.cookies import Cookies
 from polyceph.web.languages import LANGUAGES, Language, language, language_of
 from polyceph.web.principal import cookie_in
 from polyceph.web.scope import principal_of, request_id, site_of
+from polyceph.web.sentences import told_in_markup
 from polyceph.web.static import static_path
 from polyceph.web.words import word
 
@@ -81,7 +82,7 @@ def environment(code: str) -> Environment:
     made.filters.update(
         number=spoken.number, moment=spoken.moment, day=spoken.day, pick=spoken.pick, word=lambda value: word(spoken, value)
     )
-    made.filters.update(ago=spoken.ago, size=spoken.size)
+    made.filters.update(ago=spoken.ago, size=spoken.size, told=lambda text: told_in_markup(spoken, text))
     made.globals["static"] = static_path
     return made
 

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from polyceph.bootstrap.identity import Identity
 from polyceph.bootstrap.sign_in import Choice, Returned, SignedIn, SignInDesk
+from polyceph.core.model.sentence import said
 from polyceph.core.policies.passwords import SHORTEST
 from polyceph.core.policies.sessions import safe_target
 from polyceph.errors import Denied, Invalid, Misconfigured
@@ -94,10 +95,10 @@ def come_back(request: Request) -> Response:
     """Finish a sign-in with what the provider sent along."""
     asked, cookies = request.query_params, Cookies(site_of(request).is_https)
     if any(len(asked.getlist(name)) > 1 for name in ("state", "code", "iss", "error")):
-        raise Invalid("the answer of the provider says something twice", hint="begin again at the sign-in page")
-    said = {"state": asked.get("state"), "code": asked.get("code"), "issuer": asked.get("iss"), "error": asked.get("error")}
+        raise Invalid(said("the answer of the provider says something twice"), hint=said("begin again at the sign-in page"))
+    sent = {"state": asked.get("state"), "code": asked.get("code"), "issuer": asked.get("iss"), "error": asked.get("error")}
     browser = cookie_in(request.scope, cookies.name(_BROWSER))
-    back = Returned(**said, browser=browser, cookie=_session(request), agent=_agent(request))
+    back = Returned(**sent, browser=browser, cookie=_session(request), agent=_agent(request))
     return _entered(request, desk_of(request).finish(request.path_params["provider"], back))
 
 
@@ -180,7 +181,7 @@ def _entered(request: Request, done: SignedIn) -> Response:
 def _new_password(form: Mapping[str, str]) -> str:
     password = form.get("password", "")
     if password != form.get("again", ""):
-        raise Invalid("the two passwords are not the same", hint="type the same one twice")
+        raise Invalid(said("the two passwords are not the same"), hint=said("type the same one twice"))
     return password
 
 

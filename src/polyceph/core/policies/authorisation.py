@@ -9,6 +9,7 @@ from polyceph.core.model.access import FEDERATION, Action, Principal, Question, 
 from polyceph.core.model.classification import Classification
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import ActorKind
+from polyceph.core.model.sentence import said
 from polyceph.core.policies.nearest import did_you_mean
 from polyceph.core.policies.refusing import missing_role
 from polyceph.core.policies.rights import ACTIONS, BY_GRANT, BY_PEOPLE_ALONE, DATASET_RIGHTS, IN_EMERGENCY, OF_A_DATASET, Right, right_of
@@ -49,28 +50,31 @@ def grant_is_in_force(question: Question) -> bool:
 def _standing(who: Principal) -> Decision | None:
     if who.standing is Standing.ACTIVE:
         return None
-    is_person = who.actor.kind is ActorKind.PERSON
+    name, is_person = who.actor.id, who.actor.kind is ActorKind.PERSON
     if who.standing is Standing.EXPIRED:
-        what = "the session" if is_person else "the service identity"
-        hint = "sign in again" if is_person else "ask the person it belongs to for a new token"
-        return Decision(False, "standing", f"{what} of {who.actor.id} has expired", hint=hint)
+        session, identity = said("the session of {who} has expired", who=name), said("the service identity of {who} has expired", who=name)
+        hint = said("sign in again") if is_person else said("ask the person it belongs to for a new token")
+        return Decision(False, "standing", session if is_person else identity, hint=hint)
     if who.standing is Standing.LEFT:
-        hint = "whoever stays and needs it asks the data owner of the domain in her own name"
-        return Decision(False, "standing", f"{who.actor.id} has left, and every right with her", hint=hint)
-    return Decision(False, "standing", "whoever asks is not signed in", hint="sign in, then ask again")
+        hint = said("whoever stays and needs it asks the data owner of the domain in her own name")
+        return Decision(False, "standing", said("{who} has left, and every right with her", who=name), hint=hint)
+    return Decision(False, "standing", said("whoever asks is not signed in"), hint=said("sign in, then ask again"))
 
 
 def _sense(question: Question) -> Decision | None:
     """Refuse what is no question: an action or a domain that cannot be."""
     if question.action not in ACTIONS:
         known = sorted(action.value for action in ACTIONS)
-        hint = did_you_mean(str(question.action), known) or "the table of rights lists the actions: polyceph rights show"
-        return Decision(False, "action", f"action {str(question.action)!r} is unknown, and what is unknown is refused", hint=hint)
+        hint = did_you_mean(str(question.action), known) or said("the table of rights lists the actions: polyceph rights show")
+        reason = said("action {action!r} is unknown, and what is unknown is refused", action=str(question.action))
+        return Decision(False, "action", reason, hint=hint)
     if question.domain in ("", FEDERATION):
-        return Decision(False, "domain", f"{question.domain!r} is no domain", hint="name one domain, or none for the federation as a whole")
+        hint = said("name one domain, or none for the federation as a whole")
+        return Decision(False, "domain", said("{name!r} is no domain", name=question.domain), hint=hint)
     if question.dataset is not None and question.dataset.partition(".")[0] != question.domain:
-        where = f"domain {question.domain}" if question.domain else "the federation as a whole"
-        return Decision(False, "domain", f"a dataset of another domain is asked about in {where}", hint="ask in the dataset's own domain")
+        where = said("domain {name}", name=question.domain) if question.domain else said("the federation as a whole")
+        reason = said("a dataset of another domain is asked about in {where}", where=where)
+        return Decision(False, "domain", reason, hint=said("ask in the dataset's own domain"))
     return None
 
 
@@ -79,14 +83,15 @@ def _limits(who: Principal, question: Question) -> Decision | None:
     action, actor = question.action, who.actor
     if who.scopes is not None and action not in who.scopes:
         held = tuple(sorted(scope.value for scope in who.scopes))
-        hint = "ask the person it belongs to for a token with that scope"
-        return Decision(False, "scope", f"{actor.id} has no scope {action}", held, hint)
+        hint = said("ask the person it belongs to for a token with that scope")
+        return Decision(False, "scope", said("{who} has no scope {action}", who=actor.id, action=action), held, hint)
     if action in BY_PEOPLE_ALONE and actor.kind is not ActorKind.PERSON:
-        hint = "somebody who has the role signs in and does it herself"
-        return Decision(False, "person", f"{action} is for a person to answer for, and {actor.id} is none", hint=hint)
+        hint = said("somebody who has the role signs in and does it herself")
+        reason = said("{action} is for a person to answer for, and {who} is none", action=action, who=actor.id)
+        return Decision(False, "person", reason, hint=hint)
     if question.requested_by is not None and question.requested_by in (who.person, actor.id, actor.on_behalf_of):
-        hint = "ask somebody else with the same role: the interim owner, or another person named under roles"
-        reason = f"{question.requested_by} asked for this, and nobody decides what she asked for"
+        hint = said("ask somebody else with the same role: the interim owner, or another person named under roles")
+        reason = said("{who} asked for this, and nobody decides what she asked for", who=question.requested_by)
         return Decision(False, "separation of duties", reason, hint=hint)
     return None
 

@@ -9,6 +9,7 @@ from polyceph.core.model.access import FEDERATION, Role
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.emergency import Emergency, EmergencyState, Opening
 from polyceph.core.model.federation import Federation
+from polyceph.core.model.sentence import said, together
 from polyceph.core.policies.nearest import did_you_mean
 
 MOST_HOURS = 24
@@ -23,20 +24,23 @@ def opening_is_fit(asked: Opening, federation: Federation, *, opened_by: str, to
     """Refuse emergency access into an unknown domain, for somebody who is not there, for too long, or without a reason."""
     if asked.domain not in federation.domains:
         known = tuple(sorted(federation.domains))
-        return _no(f"domain {asked.domain!r} is unknown", did_you_mean(asked.domain, known) or "name a domain", known[:12])
+        hint = did_you_mean(asked.domain, known) or said("name a domain")
+        return _no(said("domain {name!r} is unknown", name=asked.domain), hint, known[:12])
     person = federation.people.get(asked.person)
     if person is None:
-        hint = did_you_mean(asked.person, federation.people) or "add the person to federation.yaml under people"
-        return _no(f"{asked.person!r} is no person of the federation, and emergency access is a person's", hint)
+        hint = did_you_mean(asked.person, federation.people) or said("add the person to federation.yaml under people")
+        return _no(said("{name!r} is no person of the federation, and emergency access is a person's", name=asked.person), hint)
     if not person.is_living(today):
-        return _no(f"{asked.person} left on {person.left}", "open it for somebody who is there")
+        return _no(said("{person} left on {day}", person=asked.person, day=person.left), said("open it for somebody who is there"))
     if len(asked.reason.strip()) < LEAST_REASON:
-        return _no(f"{asked.reason.strip()!r} says too little", "say what broke and what has to be looked at, in a sentence")
+        hint = said("say what broke and what has to be looked at, in a sentence")
+        return _no(said("{reason!r} says too little", reason=asked.reason.strip()), hint)
     is_alone = opened_by == asked.person
     most = MOST_HOURS_ALONE if is_alone else MOST_HOURS
     if not 1 <= asked.hours <= most:
-        hint = "or let somebody else who may open it do so" if is_alone else "open it again when it has ended and is still needed"
-        return _no(f"{asked.hours} hours are not 1 to {most}", f"ask for at most {most} hours; {hint}")
+        otherwise, again = said("or let somebody else who may open it do so"), said("open it again when it has ended and is still needed")
+        hint = together((said("ask for at most {hours} hours", hours=most), otherwise if is_alone else again))
+        return _no(said("{hours} hours are not 1 to {most}", hours=asked.hours, most=most), hint)
     return Decision(True, "emergency", f"{asked.person} may look into {asked.domain} for {asked.hours} hours")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from polyceph.core.model.decision import Decision
+from polyceph.core.model.sentence import said
 
 SHORTEST, LONGEST = 12, 200
 _FEWEST_KINDS = 5
@@ -39,17 +40,19 @@ def password_is_good(password: str, names: Iterable[str] = ()) -> Decision:
         names: what everybody knows here: the federation's name, the account's.
     """
     plain = password.strip().lower()
-    hint = f"take {SHORTEST} characters or more, for example four words that have nothing to do with each other"
+    hint = said("take {least} characters or more, for example four words that have nothing to do with each other", least=SHORTEST)
     if len(password) < SHORTEST:
-        return Decision(False, "password", f"the password has {len(password)} characters; it needs {SHORTEST}", hint=hint)
+        reason = said("the password has {count} characters; it needs {least}", count=len(password), least=SHORTEST)
+        return Decision(False, "password", reason, hint=hint)
     if len(password) > LONGEST:
-        return Decision(False, "password", f"the password has {len(password)} characters; it may have {LONGEST}", hint=hint)
+        reason = said("the password has {count} characters; it may have {most}", count=len(password), most=LONGEST)
+        return Decision(False, "password", reason, hint=hint)
     if plain in _COMMON or _is_sequence(plain):
-        return Decision(False, "password", "the password is one that everybody tries first", hint=hint)
-    if len(set(plain)) < _FEWEST_KINDS or re.fullmatch(r"(.{1,6})\1+.{0,5}", plain):
-        return Decision(False, "password", "the password repeats itself", hint=hint)
+        return Decision(False, "password", said("the password is one that everybody tries first"), hint=hint)
+    if len(set(plain)) < _FEWEST_KINDS or re.fullmatch(r"(.{1,6})\1+.{0,5}", plain, re.DOTALL):
+        return Decision(False, "password", said("the password repeats itself"), hint=hint)
     if any(len(re.sub(re.escape(name.lower()), "", plain)) < SHORTEST // 2 for name in (*names, "polyceph") if name):
-        return Decision(False, "password", "the password is little more than a name that everybody knows here", hint=hint)
+        return Decision(False, "password", said("the password is little more than a name that everybody knows here"), hint=hint)
     return Decision(True, "password", "the password is long and not well known")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from polyceph.core.model.access import Principal, Question
 from polyceph.core.model.decision import Decision
+from polyceph.core.model.sentence import said
 from polyceph.core.policies.authorisation import Decide, decide
 
 
@@ -40,6 +41,7 @@ def _refusal_of(name: str, policy: Decide, *, who: Principal, question: Question
     else:
         broke = f"it returned {type(verdict).__name__}"
     if not isinstance(verdict, Decision):
-        hint = f"tell whoever keeps the policy {name}; until it is mended, {question.action} stays refused"
-        return Decision(False, name, f"the policy {name} cannot decide about {question.action} ({broke})", hint=hint)
+        hint = said("tell whoever keeps the policy {name}; until it is mended, {action} stays refused", name=name, action=question.action)
+        reason = said("the policy {name} cannot decide about {action} ({broke})", name=name, action=question.action, broke=broke)
+        return Decision(False, name, reason, hint=hint)
     return None if verdict.allowed is True else replace(verdict, allowed=False, policy=name)

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.person import Person
+from polyceph.core.model.sentence import said
 from polyceph.core.model.sign_in import Claims, Provider, Session
 
 IDLE, ABSOLUTE, LEFT = "idle", "absolute", "left"
@@ -38,10 +39,11 @@ def actor_name(claims: Claims, person: Person | None) -> str:
 def may_sign_in(person: Person | None, *, has_roles: bool, today: date) -> Decision:
     """Refuse who has left, and who neither is declared nor has a group that gives her a role."""
     if person is not None and not person.is_living(today):
-        return Decision(False, "left", f"{person.id} has left", hint="ask the platform engineer if that is wrong")
+        return Decision(False, "left", said("{person} has left", person=person.id), hint=said("ask the platform engineer if that is wrong"))
     if person is None and not has_roles:
-        hint = "ask the platform engineer to declare you in federation.yaml, or to give one of your groups a role there"
-        return Decision(False, "unknown person", "the federation does not know this person, and none of her groups has a role", hint=hint)
+        hint = said("ask the platform engineer to declare you in federation.yaml, or to give one of your groups a role there")
+        reason = said("the federation does not know this person, and none of her groups has a role")
+        return Decision(False, "unknown person", reason, hint=hint)
     return Decision(True, "known person", "the person is known")
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Actor, ActorKind, Event
+from polyceph.core.model.sentence import said
 from polyceph.core.model.sign_in import LOCAL, LocalAccount
 from polyceph.core.policies.passwords import password_is_good
 from polyceph.core.ports import UnitOfWork
@@ -16,7 +17,7 @@ from polyceph.errors import Denied, Invalid
 LINK_LASTS = timedelta(hours=1)
 _FREE_FAILURES = 5
 _LONGEST_BLOCK = timedelta(minutes=15)
-_WRONG = Decision(False, "password", "account or password is wrong", hint="polyceph account reset prints a new one-time link")
+_WRONG = Decision(False, "password", said("account or password is wrong"), hint=said("polyceph account reset prints a new one-time link"))
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,10 @@ def set_password(
             uow.record(Event(Actor(ActorKind.PERSON, LOCAL), "web", "account.entered", "account", LOCAL))
             uow.commit()
             return
-        reason = "the one-time link is not valid: it was used, has expired, or another was made"
+        reason = said("the one-time link is not valid: it was used, has expired, or another was made")
         _refuse(uow, Decision(False, "one-time link", reason))
         uow.commit()
-    raise Denied(reason, hint="polyceph account reset prints a new one")
+    raise Denied(reason, hint=said("polyceph account reset prints a new one"))
 
 
 def try_password(uow: UnitOfWork, attempt: Attempt) -> LocalAccount:
@@ -79,7 +80,8 @@ def try_password(uow: UnitOfWork, attempt: Attempt) -> LocalAccount:
         account = uow.lock_account(LOCAL)
         if account is not None and account.blocked_until is not None and attempt.now < account.blocked_until:
             seconds = int((account.blocked_until - attempt.now).total_seconds()) + 1
-            verdict = Decision(False, "throttle", "too many wrong passwords", hint=f"try again in {seconds} seconds")
+            hint = said("try again in {seconds} seconds", seconds=seconds)
+            verdict = Decision(False, "throttle", said("too many wrong passwords"), hint=hint)
         elif attempt.matches(account.password if account else None) and account is not None:
             if account.failures:
                 uow.keep_account(replace(account, failures=0, blocked_until=None))

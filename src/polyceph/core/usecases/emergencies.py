@@ -11,6 +11,7 @@ from polyceph.core.model.decision import Decision
 from polyceph.core.model.emergency import Emergency, EmergencyState, Opening
 from polyceph.core.model.event import Actor, ActorKind, Event
 from polyceph.core.model.federation import Federation
+from polyceph.core.model.sentence import said
 from polyceph.core.policies.authorisation import Decide
 from polyceph.core.policies.emergencies import opening_is_fit, to_be_told
 from polyceph.core.ports import Queries, UnitOfWork
@@ -45,13 +46,14 @@ def open_emergency(uow: UnitOfWork, queries: Queries, asked: Opening, *, who: Pr
         _refuse(uow, verdict, (asked.domain, {"person": asked.person, "hours": asked.hours}), who=who, around=around)
     fit = opening_is_fit(asked, around.federation, opened_by=opened_by, today=around.today)
     if not fit.allowed:
-        raise Invalid(f"emergency access is not opened: {fit.reason}", hint=fit.hint)
+        raise Invalid(said("emergency access is not opened: {reason}", reason=fit.reason), hint=fit.hint)
     expire_emergencies(uow, queries, now=around.now)  # what is over and not yet recorded stands in nobody's way
     reason, until = asked.reason.strip(), around.now + timedelta(hours=asked.hours)
     with uow:
         number = uow.open_emergency(Emergency(0, asked.domain, asked.person, reason, opened_by, around.now, until))
         if number is None:
-            raise Conflict(f"{asked.person} has emergency access to {asked.domain} already", hint="polyceph emergency list")
+            message = said("{person} has emergency access to {domain} already", person=asked.person, domain=asked.domain)
+            raise Conflict(message, hint=said("polyceph emergency list"))
         found = Emergency(number, asked.domain, asked.person, reason, opened_by, around.now, until)
         told = to_be_told(around.federation, asked.domain, besides=asked.person)
         after = {"person": found.person, "until": _text(until), "opened_by": opened_by, "alone": found.is_alone, "to_tell": list(told)}
@@ -70,16 +72,20 @@ def close_emergency(uow: UnitOfWork, queries: Queries, number: int, *, who: Prin
     """
     known = next((one for one in queries.emergencies() if one.number == number), None)
     if known is None:
-        raise NotFound(f"there is no emergency {number}", hint="polyceph emergency list --all shows all of them")
+        raise NotFound(said("there is no emergency {number}", number=number), hint=said("polyceph emergency list --all shows all of them"))
     state = known.state(around.now)
     if state is not EmergencyState.OPEN:
-        raise Conflict(f"emergency {number} is {state} already", hint="polyceph emergency list")
+        closed, expired = (
+            said("emergency {number} is closed already", number=number),
+            said("emergency {number} is expired already", number=number),
+        )
+        raise Conflict(closed if state is EmergencyState.CLOSED else expired, hint=said("polyceph emergency list"))
     verdict = around.decide(who, Question(Action.EMERGENCY_CLOSE, around.now, known.domain))
     if not verdict.allowed and _name(who) != known.person:
         _refuse(uow, verdict, (known.domain, {"number": number}), who=who, around=around)
     with uow:
         if not uow.end_emergency(number, around.now, closed_by=_name(who)):
-            raise Conflict(f"emergency {number} has ended already", hint="polyceph emergency list")
+            raise Conflict(said("emergency {number} has ended already", number=number), hint=said("polyceph emergency list"))
         after = {"person": known.person, "until": _text(known.until), "closed_by": _name(who)}
         uow.record(_event("emergency.closed", known, (who.actor, around.door), after))
         uow.commit()

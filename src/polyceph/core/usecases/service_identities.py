@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from polyceph.core.model.decision import Decision
 from polyceph.core.model.event import Actor, ActorKind, Event
 from polyceph.core.model.person import Person
+from polyceph.core.model.sentence import listed, said
 from polyceph.core.model.service_identity import KnownService, SecretKind, ServiceIdentity, ServiceSecret
 from polyceph.core.policies.service_identities import identity_is_sound
 from polyceph.core.ports import UnitOfWork
@@ -66,7 +67,7 @@ def create(uow: UnitOfWork, identity: ServiceIdentity, fresh: Fresh | None, aski
     _refuse_asking(uow, identity.name, asking)
     sound = identity_is_sound(identity, known.people, known.domains, asking.now)
     if not sound.allowed:
-        raise Invalid(sound.reason, hint=sound.hint or f"good values: {', '.join(sound.good)}")
+        raise Invalid(sound.reason, hint=sound.hint or said("good values: {values}", values=listed(sound.good)))
     with uow:
         uow.add_service(identity)
         if fresh is not None:
@@ -86,11 +87,13 @@ def rotate(uow: UnitOfWork, known: KnownService, change: Rotation, asking: Askin
     identity = known.identity
     _refuse_asking(uow, identity.name, asking)
     if identity.ended_at is not None or asking.now >= identity.expires_at:
-        raise Conflict(f"{identity.name} has ended", hint="create another identity")
+        raise Conflict(said("{name} has ended", name=identity.name), hint=said("create another identity"))
     if identity.provider is not None:
-        raise Conflict(f"{identity.name} comes with tokens of {identity.provider}", hint="rotate its secret there")
+        message = said("{name} comes with tokens of {provider}", name=identity.name, provider=identity.provider)
+        raise Conflict(message, hint=said("rotate its secret there"))
     if not timedelta() <= change.overlap <= LONGEST_OVERLAP:
-        raise Invalid(f"the former secret cannot count for {change.overlap.days} days more", hint=f"0 to {LONGEST_OVERLAP.days} days")
+        message = said("the former secret cannot count for {days} days more", days=change.overlap.days)
+        raise Invalid(message, hint=said("0 to {days} days", days=LONGEST_OVERLAP.days))
     with uow:
         former = uow.shorten_secrets(identity.name, asking.now + change.overlap)
         ends = min(change.expires_at, identity.expires_at)

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from polyceph.bootstrap.site import Site
 from polyceph.core.model.access import FEDERATION, Action, Principal
+from polyceph.core.model.sentence import said
 from polyceph.core.model.sign_in import Session
 from polyceph.core.usecases import sessions as usecases
 from polyceph.errors import Denied, NotFound
@@ -86,7 +87,7 @@ def end_session(request: Request) -> Response:
     """End a session: one's own, or another's for who may; a refusal is recorded."""
     site, who = site_of(request), principal_of(request)
     found = site.identity.queries.session_named(request.path_params["session"])
-    missing = NotFound("there is no such session of yours", hint="load your account's page again")
+    missing = NotFound(said("there is no such session of yours"), hint=said("load your account's page again"))
     if found is None:
         raise missing
     try:

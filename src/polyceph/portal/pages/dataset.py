@@ -14,6 +14,7 @@ from polyceph.core.model.access import Action, Principal
 from polyceph.core.model.contract import Contract
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.core.model.domain import Domain
+from polyceph.core.model.sentence import listed, said
 from polyceph.errors import NotFound
 from polyceph.lake.history import RowCount
 from polyceph.portal.knowledge import Known, dataset_path, facts_of, known_dataset, known_datasets, person_name
@@ -100,7 +101,7 @@ def _wanted(path: Mapping[str, str]) -> DatasetId:
     try:
         return DatasetId(path["domain"], Zone(path["zone"]), path["name"])
     except ValueError:
-        raise NotFound("there is no such zone", hint=f"zones are {', '.join(Zone)}") from None
+        raise NotFound(said("there is no such zone"), hint=said("zones are {zones}", zones=listed(tuple(Zone)))) from None
 
 
 def _page(site: Site, who: Principal, known: Known) -> DatasetPage:

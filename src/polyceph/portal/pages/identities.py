@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from polyceph.bootstrap.services import ServiceDesk, Wish
 from polyceph.bootstrap.site import Site
 from polyceph.core.model.access import FEDERATION, Action, Principal, Role
+from polyceph.core.model.sentence import listed, said
 from polyceph.core.model.service_identity import KnownService
 from polyceph.core.policies.rights import BY_PEOPLE_ALONE
 from polyceph.core.policies.service_identities import GOOD_ROLES, GOOD_SCOPES
@@ -86,7 +87,7 @@ def create(request: Request) -> Response:
     scopes = frozenset(Action(one) for one in _SCOPES if f"{_SCOPE}{one}" in form)
     roles = {form.get("domain", ""): frozenset({_role(form.get("role", ""))})}
     if form.get("domain", "") not in site.federation.domains:
-        raise Invalid("a service identity works in a domain", hint="choose one of yours")
+        raise Invalid(said("a service identity works in a domain"), hint=said("choose one of yours"))
     wish = Wish(form.get("name", ""), form.get("owner") or who.person or "", roles, scopes, _days(form))
     token = ServiceDesk(site.identity).create(wish, who=who)
     return _shown(request, wish.name, token, wish.days)
@@ -119,7 +120,8 @@ def _shown(request: Request, name: str, token: SecretStr | None, days: int) -> R
 def _known(site: Site, who: Principal, name: str) -> str:
     """Return the name of a service identity she may know of; raise `NotFound` in the same words when there is none or it is not hers."""
     if not any(one.identity.name == name for one in ServiceDesk(site.identity).list(who)):
-        raise NotFound("there is no such service identity, or it is not yours to know of", hint="the list shows those you may know of")
+        hint = said("the list shows those you may know of")
+        raise NotFound(said("there is no such service identity, or it is not yours to know of"), hint=hint)
     return name
 
 
@@ -151,7 +153,7 @@ def _line(site: Site, who: Principal, known: KnownService) -> IdentityLine:
 
 def _role(text: str) -> Role:
     if text not in GOOD_ROLES:
-        raise Invalid("a service identity cannot have this role", hint=f"roles are {', '.join(GOOD_ROLES)}")
+        raise Invalid(said("a service identity cannot have this role"), hint=said("roles are {roles}", roles=listed(GOOD_ROLES)))
     return Role(text)
 
 
@@ -161,5 +163,6 @@ def _days(form: Mapping[str, str]) -> int:
 
 def _number(text: str, good: Sequence[int], what: str) -> int:
     if text not in map(str, good):
-        raise Invalid(f"{what} is not one of those on offer", hint=f"choose {', '.join(map(str, good))}")
+        hint = said("choose {values}", values=listed(tuple(map(str, good))))
+        raise Invalid(said("{what} is not one of those on offer", what=what), hint=hint)
     return int(text)
