@@ -327,6 +327,33 @@ def test_the_local_account_is_entered_by_its_link_then_by_its_password(at_home: 
     assert page.url == f"{address}/account"
 
 
+REFUSED = {
+    "fr": ("le compte ou le mot de passe est faux", "les deux mots de passe ne sont pas les mêmes", "il en faut 12"),
+    "nl": ("het account of het wachtwoord is fout", "de twee wachtwoorden zijn niet dezelfde", "het moet er 12 hebben"),
+    "de": ("Konto oder Passwort ist falsch", "die beiden Passwörter sind nicht gleich", "es braucht 12"),
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_a_password_is_refused_in_the_language_of_the_page(at_home: Any, code: str) -> None:
+    world, address = at_home
+    link = first_link(world.settings, world.federation, world.store, address)
+    wrong, differing, short = REFUSED[code]
+    headers = {"accept": "text/html", "accept-language": code, "origin": address}
+    with httpx.Client(base_url=address, headers=headers) as client:
+        token = re.findall(r'name="form_token" value="(\w+)"', client.get("/sign-in").text)[0]
+        for path, fields, text in (
+            ("/sign-in", {"password": "not this one, surely"}, wrong),
+            (link, {"password": GOOD, "again": "another"}, differing),
+            (link, {"password": "short", "again": "short"}, short),
+        ):
+            shown = client.post(str(path), data={"form_token": token, **fields})
+            alert = shown.text[shown.text.index('role="alert"') : shown.text.index("<form", shown.text.index('role="alert"'))]
+            assert shown.status_code == 403
+            assert text in alert
+            assert 'lang="en"' not in alert
+
+
 def test_a_forged_form_does_not_sign_anybody_in(at_home: Any) -> None:
     """Login CSRF with the local account: another site's page posts the attacker's password."""
     world, address = at_home

@@ -219,6 +219,57 @@ def test_every_page_speaks_each_language(client: httpx.Client, code: str) -> Non
     )
 
 
+REFUSALS = {
+    ("GET", "/domains/culture/people", 404): {
+        "fr": "cette page n’existe pas, ou vous n’avez pas à la connaître",
+        "nl": "die pagina bestaat niet, of u mag ze niet kennen",
+        "de": "diese Seite gibt es nicht, oder Sie dürfen nicht davon wissen",
+    },
+    ("GET", "/datasets/education/gold/nothing", 404): {
+        "fr": "ce jeu de données n’existe pas, ou vous n’avez pas à le connaître",
+        "nl": "die dataset bestaat niet, of u mag ze niet kennen",
+        "de": "diesen Datensatz gibt es nicht, oder Sie dürfen nicht davon wissen",
+    },
+    ("GET", "/datasets/education/tin/schools", 404): {
+        "fr": "les zones sont brut, bronze, argent, or, sortie",
+        "nl": "zones zijn ruw, brons, zilver, goud, uitvoer",
+        "de": "Zonen sind roh, Bronze, Silber, Gold, Ausgabe",
+    },
+    ("GET", "/sessions", 403): {
+        "fr": "session.end demande le rôle : ingénieur de la plateforme ; own.engineer n’a aucun rôle dans la fédération",
+        "nl": "session.end vraagt de rol platformingenieur, en own.engineer heeft geen rol in de federatie",
+        "de": "session.end verlangt die Rolle Plattformingenieur, und own.engineer hat keine Rolle in der Föderation",
+    },
+    ("POST", "/identities", 403): {
+        "fr": "ce formulaire n’est plus valable",
+        "nl": "dit formulier is niet meer geldig",
+        "de": "dieses Formular gilt nicht mehr",
+    },
+}
+
+
+@pytest.mark.parametrize("code", ["fr", "nl", "de"])
+@pytest.mark.parametrize(("method", "path", "status"), REFUSALS)
+def test_a_refusal_is_said_in_the_language_of_the_page(client: httpx.Client, method: str, path: str, status: int, code: str) -> None:
+    headers = {**cookie(client, "own.engineer", language=code, form="mark"), "origin": str(client.base_url).rstrip("/")}
+    answer = client.request(method, path, headers=headers, data={"form_token": "0" * 64} if method == "POST" else None)
+    said = answer.text[answer.text.index("<main") : answer.text.index("</main>")]
+    assert answer.status_code == status
+    assert f"<p>{REFUSALS[method, path, status][code]}</p>" in said
+    assert 'lang="en"' not in said
+
+
+def test_a_wish_that_will_not_do_is_refused_in_the_language_of_the_page(client: httpx.Client) -> None:
+    headers = {**cookie(client, "claire.martin", language="nl", form="mark"), "origin": str(client.base_url).rstrip("/")}
+    token = re.search(r'name="form_token" value="(\w+)"', client.get("/identities", headers=headers).text)
+    assert token
+    wish = {"form_token": token[1], "name": "Education CI", "domain": "education", "role": "analyst", "days": "90", "scope-run.view": "1"}
+    answer = client.post("/identities", headers=headers, data=wish)
+    assert "<p>‘Education CI’ kan geen naam van een dienstidentiteit zijn</p>" in answer.text
+    answer = client.post("/identities", headers=headers, data={**wish, "role": "owner"})
+    assert "<p>rollen zijn bezoeker, afnemer, analist, datasteward, ingenieur, auditor</p>" in answer.text
+
+
 def raw_status(address: str, path: str, who: str) -> int:
     """Return the status of a request whose path no client tidied up."""
     parts = urlsplit(address)
