@@ -63,6 +63,29 @@ def test_every_text_is_translated_and_none_is_left_over(code: str) -> None:
     assert translations.problems(code) == []
 
 
+def test_a_sentence_that_is_not_translated_right_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = (translations.LOCALE / "nl.po").read_text(encoding="utf-8")
+    monkeypatch.setattr(translations, "LOCALE", tmp_path)
+    for wrong, problem in (
+        (good.replace('msgstr "{person} is vertrokken"', 'msgstr ""'), "nl: '{person} has left' is not translated"),
+        (good.replace('"{person} is vertrokken"', '"{naam} is vertrokken"'), "nl: '{person} has left' has other places in its translation"),
+        (
+            good.replace('"{person} is vertrokken"', '"{person is vertrokken"'),
+            "nl: '{person} has left' has other places in its translation",
+        ),
+        (good + '\nmsgid "{who} is gone"\nmsgstr "{who} is weg"\n', "nl: nothing says '{who} is gone' any more"),
+    ):
+        (tmp_path / "nl.po").write_text(wrong, encoding="utf-8")
+        assert translations.problems("nl") == [problem]
+
+
+def test_a_pattern_that_nobody_could_translate_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one.py").write_text("text = 'a'\nsaid('b {x}', x=said(text))\n", encoding="utf-8")
+    monkeypatch.setattr(translations, "SOURCE", tmp_path)
+    with pytest.raises(ValueError, match=r"one\.py:2: the pattern of a sentence is a literal"):
+        list(translations.patterns())
+
+
 def test_all_languages_on_offer_are_checked() -> None:
     assert {*translations.LANGUAGES, "en"} == set(LANGUAGES)
     assert len(translations.texts()) > 200
