@@ -75,10 +75,8 @@ def close_emergency(uow: UnitOfWork, queries: Queries, number: int, *, who: Prin
         raise NotFound(said("there is no emergency {number}", number=number), hint=said("polyceph emergency list --all shows all of them"))
     state = known.state(around.now)
     if state is not EmergencyState.OPEN:
-        closed, expired = (
-            said("emergency {number} is closed already", number=number),
-            said("emergency {number} is expired already", number=number),
-        )
+        closed = said("emergency {number} is closed already", number=number)
+        expired = said("emergency {number} is expired already", number=number)
         raise Conflict(closed if state is EmergencyState.CLOSED else expired, hint=said("polyceph emergency list"))
     verdict = around.decide(who, Question(Action.EMERGENCY_CLOSE, around.now, known.domain))
     if not verdict.allowed and _name(who) != known.person:
