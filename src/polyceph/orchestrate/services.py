@@ -13,8 +13,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -124,18 +125,30 @@ def _hold(settings: Settings) -> IO[str]:
 
 def _stop(settings: Settings, supervisor: Supervisor, platform: Platform | None, held: IO[str]) -> None:
     """Stop what runs, whatever fails on the way."""
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-    try:
-        supervisor.stop()
-    finally:
+    with _undisturbed():
         try:
-            state_file(settings).unlink(missing_ok=True)
-            if platform is not None:
-                platform.close()
+            supervisor.stop()
         finally:
-            held.close()
+            try:
+                state_file(settings).unlink(missing_ok=True)
+                if platform is not None:
+                    platform.close()
+            finally:
+                held.close()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Be deaf to a second Ctrl-C meanwhile; afterwards signals do what they did, also to the processes that are started then."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def _start_services(platform: Platform, supervisor: Supervisor, left_out: dict[str, str], *, heard: Heard) -> str:
