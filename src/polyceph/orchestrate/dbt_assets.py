@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, dbt_assets
 from packaging.version import Version
 
 from polyceph.bootstrap.domain import DomainRuntime
 from polyceph.core.model.dataset import DatasetId, Zone
 from polyceph.errors import Invalid, PolycephError, Problem
+from polyceph.hidden import Hidden
 from polyceph.orchestrate.datasets import commit_of, dataset_of, key_of, lake_metadata
 from polyceph.orchestrate.dbt_project import PreparedProject, dbt_command, dbt_environment, run_target
 from polyceph.orchestrate.dbt_sources import sources_of_others
 from polyceph.orchestrate.refusals import explained
+
+# dbt runs in a process of its own; what dagster-dbt imports of it would cost each code server and each run 70 MB.
+with Hidden("dbt"):
+    from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, dbt_assets
 
 
 def models_as_assets(runtime: DomainRuntime, prepared: PreparedProject, name: str) -> dg.AssetsDefinition:

@@ -16,9 +16,10 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
+
+from polyceph.hidden import Hidden
 
 _SHOWN_BYTES = 65_536
 _BROKEN = 70
@@ -140,18 +141,10 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-class _WithoutPandas(MetaPathFinder):
-    """Where pandas is installed pyarrow imports it at the first list: a tenth of a second and 50 MB that no reader of a file needs."""
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002 -- as importlib asks
-        """Refuse pandas; leave all else to others."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError(fullname, name=fullname)
-
-
 def _prepare() -> None:
     """Import what reading takes, before anything is read."""
-    sys.meta_path.insert(0, _WithoutPandas())
+    # Where pandas is installed pyarrow imports it at the first list: a tenth of a second and 50 MB that no reader of a file needs.
+    sys.meta_path.insert(0, Hidden("pandas"))
     import python_calamine  # noqa: F401
 
     from polyceph.connectors.tabular import columnar, delimited, elements, fixed, records, sampling, workbook, worker  # noqa: F401
