@@ -34,6 +34,12 @@ def postgres() -> Iterator[PostgresAddress]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def role_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the passwords of roles are kept: roles belong to a whole server, so all who use it must know the same ones."""
+    return tmp_path_factory.mktemp("roles") / "secrets"
+
+
 @pytest.fixture
 def database(postgres: PostgresAddress) -> Iterator[PostgresAddress]:
     """An empty database of its own for one test, entered as the superuser; dropped afterwards, sessions included."""

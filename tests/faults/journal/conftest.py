@@ -23,14 +23,14 @@ ANNE = Actor(ActorKind.PERSON, "anne.dupont", "school board")
 
 
 @pytest.fixture(scope="module")
-def make_sealed(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., PlatformJournal]]:
+def make_sealed(postgres: PostgresAddress, role_secrets: Path) -> Iterator[Callable[..., PlatformJournal]]:
     """Return a function that makes a journal of so many events in all, under so many heads, kept in a folder."""
     pools = []
 
     def make(folder: Path, count: int, *, heads: int, make: Callable[[int], Event] = _event) -> PlatformJournal:
         mark = secrets.token_hex(5)
         names = Databases(f"store_{mark}", f"dagster_{mark}", f"lake_{mark}", f"output_{mark}")
-        addresses = provision(postgres, tmp_path_factory.getbasetemp() / "secrets", databases=names)
+        addresses = provision(postgres, role_secrets, databases=names)
         migrate(addresses.owner)
         store = engine(addresses.app)
         pools.append(store)

@@ -39,10 +39,10 @@ roles:
 
 
 @pytest.fixture(scope="session")
-def migrated(postgres: PostgresAddress, tmp_path_factory: pytest.TempPathFactory) -> StoreAddresses:
+def migrated(postgres: PostgresAddress, role_secrets: Path) -> StoreAddresses:
     mark = secrets.token_hex(4)
     names = Databases(f"identity_{mark}", f"dagster_{mark}", f"lake_{mark}", f"output_{mark}")
-    addresses = provision(postgres, tmp_path_factory.mktemp("state") / "secrets", domains=("education", "data_office"), databases=names)
+    addresses = provision(postgres, role_secrets, domains=("education", "data_office"), databases=names)
     migrate(addresses.owner)
     return addresses
 

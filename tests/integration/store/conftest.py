@@ -52,12 +52,6 @@ def bare_server() -> Iterator[PostgresAddress]:
         yield address
 
 
-@pytest.fixture(scope="session")
-def role_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder of role passwords for the session: roles belong to the whole server."""
-    return tmp_path_factory.mktemp("state") / "secrets"
-
-
 @pytest.fixture
 def databases(postgres: PostgresAddress) -> Iterator[Databases]:
     """Names of databases that only this test uses; dropped afterwards."""
