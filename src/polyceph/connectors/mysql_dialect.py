@@ -119,17 +119,11 @@ class MySqlDialect:
         if kind in ("bit", "BOOLEAN"):  # of a query DuckDB calls bit(1) a boolean
             return f"CAST({value} AS UNSIGNED)"
         digits = _DIGITS.match(source_type)
-        is_plain = (
-            kind in (*_WHOLE, *_PLAIN_TEXTS)
-            or kind in ("float", "double", *_BYTES)
-            or source_type in (*_OF_QUERY, "FLOAT", "BLOB", "VARCHAR")
-        )
+        is_plain = kind in (*_WHOLE, *_PLAIN_TEXTS, *_BYTES, "float", "double", *_OF_QUERY, "FLOAT", "BLOB", "VARCHAR")
         # Of decimals without a fraction, unsigned ones, and all of a query, DuckDB's extension takes one digit for a sign or a point.
         is_exact = digits is not None and int(digits[1]) <= 38 and int(digits[2]) > 0 and "unsigned" not in source_type
-        is_plain = is_plain or is_exact
-        is_plain = is_plain or self.is_native(source_type, column)
         is_float = source_type == "DOUBLE" and column.logical_type == "number" and not column.physical_type
-        return value if is_plain or is_float else f"CAST({value} AS CHAR)"
+        return value if is_plain or is_exact or is_float or self.is_native(source_type, column) else f"CAST({value} AS CHAR)"
 
     def is_native(self, source_type: str, column: Column) -> bool:
         """Tell whether a date or moment is read as one, and not as text."""

@@ -12,7 +12,7 @@ from polyceph.connectors.postgres_options import PostgresDataset, PostgresSource
 from polyceph.connectors.postgres_pushdown import Reading, pushdown
 from polyceph.connectors.postgres_server import Connection, check_readable, describe, entered, tables_like
 from polyceph.connectors.sql.ranges import follows, key_of, mode_of
-from polyceph.connectors.sql.relation import Relation, left_out, match_columns, missing_form, relation_form
+from polyceph.connectors.sql.relation import Relation, left_out, match_columns, missing_form, relation_form, source_names
 from polyceph.connectors.sql.samples import table_of
 from polyceph.connectors.validation import validated
 from polyceph.sdk import Admission, Arrival, Delivery, Demand, Note, NotFound, Options, Sample, SourceTable
@@ -92,7 +92,7 @@ def _found(connection: Connection, dataset: PostgresDataset, demand: Demand) -> 
         return describe(connection, dataset)
     except NotFound:
         last = demand.last_form()
-        there = tables_like(connection, dataset, [one.name for one in last.columns]) if last and dataset.table else ()
+        there = tables_like(connection, dataset, sorted(source_names(last, dataset))) if last and dataset.table else ()
         if not there:
             raise
         if demand.admits(Arrival("", dataset.table or "", missing_form(dataset.table or "", there))) is Admission.LOAD:

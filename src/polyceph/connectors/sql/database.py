@@ -12,7 +12,7 @@ from polyceph.connectors.sql.names import quoted_part
 from polyceph.connectors.sql.options import ServerAddress, ServerSource, TableDataset
 from polyceph.connectors.sql.ranges import follows, key_of, mode_of
 from polyceph.connectors.sql.reading import Reading, columns_of, describe, find_range, first_rows
-from polyceph.connectors.sql.relation import Relation, left_out, match_columns, missing_form, relation_form
+from polyceph.connectors.sql.relation import Relation, left_out, match_columns, missing_form, relation_form, source_names
 from polyceph.connectors.sql.samples import table_of
 from polyceph.connectors.validation import nearest, validated
 from polyceph.sdk import (
@@ -131,7 +131,7 @@ def _found(session: Session, dialect: Dialect, dataset: TableDataset, demand: De
         return describe(session, dialect, dataset)
     except NotFound:
         last = demand.last_form() if dataset.table else None
-        there = _tables_like(session, dialect, dataset, {one.name for one in last.columns}) if last else ()
+        there = _tables_like(session, dialect, dataset, source_names(last, dataset)) if last else ()
         if not there:  # it is gone, or the account may not know of it any more: nothing that an owner could decide
             raise
         if demand.admits(Arrival("", dataset.table or "", missing_form(dataset.table or "", there))) is Admission.LOAD:
@@ -144,9 +144,8 @@ def _tables_like(session: Session, dialect: Dialect, dataset: TableDataset, colu
     *schema, table = dataset.table_parts()
     beside = [str(row[-3]) for row in session.ask(dialect.tables()) if [str(part) for part in row[:-3]] == schema]
     near = nearest(table, beside, _LOOKED_AT)
-    mapped = {source: name for name, source in dataset.columns.items()}
-    known = {name: {mapped.get(str(row[0]), str(row[0])) for row in columns_of(session, dialect, (*schema, name))} for name in near}
-    return tuple(".".join(map(quoted_part, (*schema, name))) for name in near if columns <= known[name])
+    like = [name for name in near if columns <= {str(row[0]) for row in columns_of(session, dialect, (*schema, name))}]
+    return tuple(".".join(map(quoted_part, (*schema, name))) for name in like)
 
 
 def _bare(name: str, kind: str) -> Row:

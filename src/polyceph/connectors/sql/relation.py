@@ -35,6 +35,11 @@ def relation_form(relation: Relation, dataset: TableDataset, word: Callable[[str
     return Form(columns, table=relation.shown, is_open=True, is_exact=True)
 
 
+def source_names(form: Form, dataset: TableDataset) -> set[str]:
+    """Return the columns of a form as the source calls them."""
+    return {dataset.columns.get(one.name, one.name) for one in form.columns}
+
+
 def missing_form(wanted: str, there: tuple[str, ...]) -> Form:
     """Return the form of a table that is not there, with the tables that may be it now, the likeliest first."""
     return Form((), table=there[0] if there else "", asked=wanted, is_open=True, is_exact=True)
