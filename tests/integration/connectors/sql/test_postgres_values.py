@@ -12,6 +12,7 @@ import pytest
 
 from polyceph.connectors.postgres import PostgresConnector
 from polyceph.core.model.commit import LakeCommit
+from polyceph.core.model.drift import Kind
 from polyceph.errors import Invalid
 from polyceph.sdk import Column, Tolerance
 from polyceph.settings import PostgresAddress
@@ -224,3 +225,11 @@ def test_an_empty_table_and_nulls_in_every_type_are_read(connector: PostgresConn
     write.execute("INSERT INTO t DEFAULT VALUES")
     loading.load(connector, contract, {"table": "public.t"})
     assert loading.rows(contract) == [(None,) * len(kinds)]
+
+
+def test_a_renamed_table_is_found_where_options_name_its_columns(connector: PostgresConnector, write: Writer, loading: Any) -> None:
+    write.execute("CREATE TABLE t (id int, montant int); INSERT INTO t VALUES (1, 2)")
+    contract = loading.contract(Column("id", "integer"), Column("amount", "integer"))
+    options: dict[str, object] = {"table": "public.t", "columns": {"amount": "montant"}}
+    [found] = loading.drift(connector, contract, options, lambda: write.execute('ALTER TABLE t RENAME TO "t 2026"'))
+    assert (found.kind, found.is_) == (Kind.TABLE, 'public."t 2026"')
